@@ -1,0 +1,45 @@
+# Two commands suffice: `make demo` and `make test`. Everything runs in .venv, made here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types architecture check bench model teacher corpus clean
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is needed (Debian: apt install python3-venv)."; rm -rf $(VENV); exit 2; }
+
+# `&& touch` only after success: a broken install is tried again
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . && touch $@
+
+$(VENV)/.installed-test: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' && touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed ## score the sample inbox
+	@mkdir -p demo
+	@$(BIN)/customer-nlp score data/sample_inbox.mbox --own-domain brightwell.example --out demo/analysis.jsonl
+
+test: $(VENV)/.installed-test ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+architecture: $(VENV)/.installed-test
+	$(BIN)/lint-imports
+
+check: lint types architecture test ## what CI runs
+
+bench: $(VENV)/.installed-test ## speed, as ratios within one run
+	$(BIN)/python benchmarks/bench.py
+
+model: $(VENV)/.installed-test ## retrain the shipped model from the corpus and the cached soft labels
+	$(BIN)/python -m customer_nlp.training
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info

@@ -1,0 +1,112 @@
+"""The one exception tree of the library.
+
+Errors say what was expected, what came and the way out. They carry fields, never
+message text or addresses.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CustomerNlpError",
+    "InvalidRecordError",
+    "MissingExtraError",
+    "ModelFormatError",
+    "ParseError",
+    "SourceError",
+    "UntrustedModelError",
+]
+
+
+class CustomerNlpError(Exception):
+    """Root of every error that the library raises on purpose."""
+
+
+class InvalidRecordError(CustomerNlpError, ValueError):
+    """A record or a parameter breaks an invariant.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came, and the way out.
+    field : str, optional
+        Name of the offending field.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class SourceError(CustomerNlpError, OSError):
+    """A source as a whole cannot be read: missing, empty, of an unknown kind.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came, and the way out.
+    source : str, optional
+        Name of the file or folder.
+    """
+
+    def __init__(self, message: str, *, source: str | None = None) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+class ParseError(CustomerNlpError, ValueError):
+    """One record of a source cannot be read; the others can.
+
+    Parameters
+    ----------
+    source : str
+        Name of the file or folder.
+    index : int
+        Zero-based position of the record in the source.
+    reason : str
+        Why, without any text of the record.
+    sha256 : str, optional
+        Hash of the raw bytes, so that the record can be found again.
+    """
+
+    def __init__(self, source: str, index: int, reason: str, *, sha256: str | None = None) -> None:
+        super().__init__(f"{source}: record {index}: {reason}")
+        self.source = source
+        self.index = index
+        self.reason = reason
+        self.sha256 = sha256
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from fields, so that the error can cross a process border."""
+        return (_parse_error, (self.source, self.index, self.reason, self.sha256))
+
+
+def _parse_error(source: str, index: int, reason: str, sha256: str | None) -> ParseError:
+    return ParseError(source, index, reason, sha256=sha256)
+
+
+class ModelFormatError(CustomerNlpError, ValueError):
+    """A model folder is incomplete, of an unknown format or inconsistent."""
+
+
+class UntrustedModelError(ModelFormatError):
+    """A model folder fails verification: wrong hash, a pickle, a path that leaves it."""
+
+
+class MissingExtraError(CustomerNlpError, ImportError):
+    """An optional part is not installed.
+
+    Parameters
+    ----------
+    library : str
+        Name of the library that is missing.
+    extra : str
+        Name of the extra that brings it.
+    """
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(
+            f"This needs {library}, which is not installed. "
+            f"Install it with: pip install 'customer_nlp[{extra}]'"
+        )
+        self.library = library
+        self.extra = extra

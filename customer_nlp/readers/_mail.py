@@ -1,0 +1,344 @@
+"""One mail: bytes to an envelope, and an envelope with its bytes to a message.
+
+The envelope holds what threading and roles need. Bodies are read in a second pass, thread by
+thread, so that an inbox of any size needs memory for its headers only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from customer_nlp import text as _text
+from customer_nlp.readers._headers import (
+    ContentType,
+    addresses,
+    content_type,
+    decode_text,
+    decode_words,
+    message_ids,
+    moment,
+    split_head,
+)
+from customer_nlp.readers._mime import MAILS, body_text, leaves, parse_part, payload
+from customer_nlp.records import Message
+
+__all__ = ["Envelope", "NotMailError", "build_message", "read_envelope", "sha256"]
+
+_WANTED: Final = frozenset(
+    {
+        "auto-submitted", "cc", "content-transfer-encoding", "content-type", "date",
+        "delivered-to", "from", "in-reply-to", "list-id", "list-unsubscribe", "message-id",
+        "precedence", "received", "references", "reply-to", "return-path", "sender", "subject",
+        "thread-index", "to", "x-auto-response-suppress", "x-autoreply", "x-auto-reply",
+        "x-autorespond", "x-autoresponder", "x-failed-recipients", "x-gm-thrid",
+        "x-original-to",
+    }
+)  # fmt: skip
+
+
+class NotMailError(ValueError):
+    """The bytes are no mail; the argument says why."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Envelope:
+    """The headers of one mail, as far as they matter.
+
+    Parameters
+    ----------
+    index : int
+        Position in the source.
+    id : str
+        Message-ID without brackets, or a hash of the raw bytes.
+    references : tuple of str
+        Ids of the mails before it, oldest first, its parent last.
+    conversation : str
+        Key that a mail server gave to the whole conversation; empty where there is none.
+    sender, sender_name : str
+        Bare address and display name; empty where there is none.
+    to, cc : tuple of str
+        Bare addresses.
+    company_hints : tuple of str
+        Addresses that name the receiving side: Delivered-To, X-Original-To.
+    list_domain : str
+        Domain of the mailing list that passed it on.
+    automatic, via_list, bounce : bool
+        Written by a machine; passed on by a list; notice of a failed delivery.
+    body_start, type, encoding
+        How to read the body.
+    """
+
+    index: int
+    id: str
+    references: tuple[str, ...]
+    conversation: str
+    sent_at: datetime | None
+    sender: str
+    sender_name: str
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    reply_to: str
+    company_hints: tuple[str, ...]
+    subject: str
+    list_domain: str
+    automatic: bool
+    via_list: bool
+    bounce: bool
+    refers_to: str | None
+    body_start: int
+    type: ContentType
+    encoding: str
+
+    def __repr__(self) -> str:
+        return f"Envelope(index={self.index})"
+
+
+def sha256(raw: bytes) -> str:
+    """Return the hash under which a record is reported."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
+    """Read the headers of one mail.
+
+    Parameters
+    ----------
+    raw : bytes
+        The mail.
+    index : int
+        Its position in the source.
+    separator : str, default=''
+        The ``From`` line of an mbox, which may hold the only date.
+
+    Raises
+    ------
+    NotMailError
+        For bytes that cannot be a mail: none, or no header and much that is no text.
+
+    Notes
+    -----
+    Cost: linear in the headers; a bounce also has its body read, for the id that it returns.
+    """
+    if not raw.strip():
+        raise NotMailError("an empty record")
+    headers, start, found = split_head(raw, _WANTED)
+    if not found and _is_binary(raw):
+        raise NotMailError("no mail header, and bytes that are no text")
+    get = headers.get
+    name, sender = _author(headers)
+    declared = content_type(get("content-type", ""))
+    subject = _one_line(decode_words(get("subject", "")))
+    bounce = _is_bounce(headers, declared, sender, subject)
+    parents = _parents(headers)
+    refers_to = parents[-1] if parents else None
+    if bounce:
+        returned = _returned_id(headers, raw, start)
+        refers_to = returned or refers_to
+        parents = (returned,) if returned else parents
+    return Envelope(
+        index=index,
+        id=_own_id(get("message-id", "")) or f"sha256:{sha256(raw)[:16]}",
+        references=parents,
+        conversation=_conversation(headers),
+        sent_at=_sent_at(headers, separator),
+        sender=sender,
+        sender_name=name,
+        to=_bare(get("to", "")),
+        cc=_bare(get("cc", "")),
+        reply_to=next(iter(_bare(get("reply-to", ""))), ""),
+        company_hints=_bare(get("delivered-to", "")) + _bare(get("x-original-to", "")),
+        subject=subject,
+        list_domain=_list_domain(get("list-id", "")),
+        automatic=bounce or _is_automatic(headers, subject),
+        via_list="list-id" in headers
+        or "list-unsubscribe" in headers
+        or get("precedence", "").lower() in {"bulk", "list", "junk"},
+        bounce=bounce,
+        refers_to=refers_to,
+        body_start=start,
+        type=declared,
+        encoding=get("content-transfer-encoding", ""),
+    )
+
+
+def _is_binary(raw: bytes) -> bool:
+    head = raw[:4096]
+    controls = sum(1 for byte in head if byte < 32 and byte not in b"\t\n\r\f\x1b")
+    return controls * 20 > len(head)
+
+
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]{1,80}")
+
+
+def _one_line(value: str) -> str:
+    return _CONTROLS.sub(" ", value).strip()
+
+
+def _author(headers: Mapping[str, str]) -> tuple[str, str]:
+    for header in ("from", "sender"):
+        for name, address in addresses(headers.get(header, "")):
+            if name or address:
+                return _one_line(name), address
+    return "", ""
+
+
+def _bare(value: str) -> tuple[str, ...]:
+    return tuple(address or _one_line(name) for name, address in addresses(value))
+
+
+def _own_id(value: str) -> str:
+    if found := message_ids(value):
+        return found[0]
+    bare = value.strip("<> \t")
+    return bare if len(bare) < 600 and " " not in bare else ""
+
+
+def _parents(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ids that come before this mail, its parent last."""
+    references = message_ids(headers.get("references", ""))
+    direct = message_ids(headers.get("in-reply-to", ""))
+    if direct and direct[0] not in references:
+        # A parent that References leave out is the nearest of them all.
+        references = (*references, direct[0])
+    return references
+
+
+def _conversation(headers: Mapping[str, str]) -> str:
+    if key := headers.get("x-gm-thrid"):
+        return f"gm:{key[:40]}"
+    index = headers.get("thread-index", "")[:64]
+    try:
+        # [MS-OXOMSG] 2.2.1.3: the first 22 bytes are shared by all mails of a conversation.
+        head = base64.b64decode(index[:32], validate=True)[:22]
+    except (binascii.Error, ValueError):
+        return ""
+    return f"ti:{head.hex()}" if len(head) == 22 else ""
+
+
+def _sent_at(headers: Mapping[str, str], separator: str) -> datetime | None:
+    """Return the date of the mail, else of its arrival."""
+    found = moment(headers["date"]) if "date" in headers else None
+    if found is None and separator:
+        found = moment(separator.removeprefix("From ").strip().partition(" ")[2])
+    if found is None and "received" in headers:
+        found = moment(headers["received"].rpartition(";")[2])
+    return found
+
+
+def _list_domain(value: str) -> str:
+    """Return the domain in ``Name <list.example.com>`` (RFC 2919)."""
+    identifier = value.rpartition("<")[2].partition(">")[0].strip().lower()
+    return identifier if "." in identifier and len(identifier) < 300 else ""
+
+
+# How auto-replies open their subject. With the suppress header the phrase may stand anywhere.
+_AWAY: Final = (
+    "automatic reply", "auto reply", "auto-reply", "autoreply", "out of office", "out-of-office",
+    "abwesenheitsnotiz", "abwesenheitsassistent", "automatische antwort", "abwesend",
+    "réponse automatique", "absence du bureau", "respuesta automática", "fuera de la oficina",
+    "risposta automatica", "fuori sede", "resposta automática", "ausência temporária",
+    "automatisch antwoord", "afwezig", "autosvar", "automatisk svar", "automatiskt svar",
+    "odpowiedź automatyczna", "automaattinen vastaus", "automatická odpověď",
+)  # fmt: skip
+_RESPONDER_HEADERS: Final = ("x-autoreply", "x-auto-reply", "x-autorespond", "x-autoresponder")
+
+
+def _is_automatic(headers: Mapping[str, str], subject: str) -> bool:
+    if headers.get("auto-submitted", "no").lower()[:2] not in {"no", ""}:
+        return True
+    if headers.get("precedence", "").lower() in {"auto_reply", "auto-reply"}:
+        return True
+    if any(headers.get(name, "no").lower() != "no" for name in _RESPONDER_HEADERS):
+        return True
+    lowered = subject.lower()[:200]
+    if "x-auto-response-suppress" in headers:
+        return any(phrase in lowered for phrase in _AWAY)
+    opening, colon, _ = lowered.partition(":")
+    return bool(colon) and opening.strip() in _AWAY
+
+
+_DAEMONS: Final = frozenset(
+    {"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mdaemon", "bounce", "bounces"}
+)
+_RETURNED: Final = (
+    "undeliver", "delivery status notification", "delivery failure", "delivery has failed",
+    "delivery failed", "mail delivery", "failure notice", "returned mail", "returned to sender",
+    "could not be delivered", "delivery notification", "message not delivered",
+    "delivery incomplete", "delivery delayed", "warning: message", "unzustellbar",
+    "nicht zugestellt", "zustellung fehlgeschlagen", "non remis", "échec de la remise",
+    "non distribu", "no se puede entregar", "no entregado", "mancata consegna",
+    "impossibile recapitare", "não entregue", "falha na entrega", "onbestelbaar",
+    "kan ikke leveres", "kunne ikke leveres", "kan inte levereras", "niedostarczon",
+    "nie można dostarczyć",
+)  # fmt: skip
+
+
+def _is_bounce(
+    headers: Mapping[str, str], declared: ContentType, sender: str, subject: str
+) -> bool:
+    if declared.kind == "multipart/report" and declared.report in {"delivery-status", ""}:
+        return True
+    if sender.partition("@")[0] not in _DAEMONS:
+        return False
+    lowered = subject.lower()[:300]
+    return "x-failed-recipients" in headers or any(phrase in lowered for phrase in _RETURNED)
+
+
+_RETURNED_CHARS: Final = 1 << 18
+_ID_LINE: Final = re.compile(
+    r"^[> \t]{0,8}message-id:\s{0,8}<([^<>\s]{1,600})>", re.IGNORECASE | re.MULTILINE
+)
+
+
+def _returned_id(headers: dict[str, str], raw: bytes, start: int) -> str | None:
+    """Return the id of the mail that bounced: from the returned part, else from the notice."""
+    notice = None
+    for leaf in leaves(parse_part(headers, raw, start, len(raw))):
+        if leaf.type.kind in MAILS or leaf.type.kind == "text/rfc822-headers":
+            returned, _, _ = split_head(payload(leaf), frozenset({"message-id"}))
+            if identifier := _own_id(returned.get("message-id", "")):
+                return identifier
+        elif notice is None and leaf.type.kind == "text/plain" and not leaf.attached:
+            text = decode_text(payload(leaf)[:_RETURNED_CHARS], leaf.type.charset)
+            match = _ID_LINE.search(text)
+            notice = match[1] if match else None
+    return notice
+
+
+def build_message(
+    envelope: Envelope,
+    raw: bytes,
+    *,
+    id: str,  # noqa: A002 - the record calls it so
+    role: str,
+    confidence: float,
+    automatic: bool,
+) -> Message:
+    """Read the body of a mail and put the record together. Cost: linear in its bytes."""
+    part = parse_part(
+        {"content-transfer-encoding": envelope.encoding}, raw, envelope.body_start, len(raw)
+    )._replace(type=envelope.type)
+    text, cut = body_text(part)
+    return Message(
+        role=role,
+        text=text,
+        id=id,
+        sent_at=envelope.sent_at,
+        sender=envelope.sender or envelope.sender_name or None,
+        to=envelope.to,
+        cc=envelope.cc,
+        subject=envelope.subject or None,
+        channel="email",
+        automatic=automatic,
+        zones=_text.segment(text),
+        role_confidence=confidence,
+        refers_to=envelope.refers_to,
+        truncated=cut,
+    )

@@ -1,0 +1,263 @@
+"""Texts to probabilities: core signals with grades, cues, and the words behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_nlp.artifacts import ModelFolder
+from customer_nlp.calibration import cumulative, sigmoid
+from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE, SIGNALS
+from customer_nlp.errors import InvalidRecordError, ModelFormatError
+from customer_nlp.records import Evidence
+from customer_nlp.signals._evidence import find_evidence
+from customer_nlp.signals._network import Network
+from customer_nlp.signals._tokens import OOV_BUCKETS, TokenIds, Vocabulary, token_spans
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["OUTPUTS", "Scores", "SignalModel", "SignalTable"]
+
+Floats = npt.NDArray[np.float32]
+
+#: Columns of the network: P(grade >= 1..3) of each core signal, the cues, then the findings.
+OUTPUTS: Final = (
+    *(f"{name}>={grade}" for name in CORE_SIGNALS for grade in range(1, MAX_GRADE + 1)),
+    *CUES,
+    *FINDINGS,
+)
+_N_GRADES: Final = len(CORE_SIGNALS) * MAX_GRADE
+_N_CUES: Final = len(CUES)
+#: Texts scored at once by `score`; a fixed bound keeps memory constant on any input.
+_BATCH: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignalTable:
+    """Signals of many messages, one row each.
+
+    Parameters
+    ----------
+    names : tuple of str
+        `codebook.SIGNALS`: the core signals, then the cues.
+    probability : ndarray of shape (n, 20), float32
+        P(grade >= 1) of each core signal and P(cue), calibrated.
+    grade : ndarray of shape (n, 3), int8
+        Grade 0-3 of each core signal at the model's thresholds.
+    """
+
+    names: tuple[str, ...]
+    probability: Floats
+    grade: npt.NDArray[np.int8]
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return the probabilities of one signal or cue, shape (n,)."""
+        try:
+            return self.probability[:, self.names.index(name)]
+        except ValueError:
+            raise KeyError(f"{name!r} is no signal; there are: {', '.join(self.names)}") from None
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame: a column a signal, and ``<core signal>_grade``.
+
+        Raises
+        ------
+        MissingExtraError
+            When pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            from customer_nlp.errors import MissingExtraError
+
+            raise MissingExtraError("pandas", "frame") from error
+        frame = pd.DataFrame(self.probability, columns=list(self.names))
+        for column, name in enumerate(CORE_SIGNALS):
+            frame[f"{name}_grade"] = self.grade[:, column]
+        return frame
+
+    def __repr__(self) -> str:
+        return f"SignalTable(messages={len(self)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores:
+    """All that the network says of many messages; rows of every array are the messages.
+
+    Parameters
+    ----------
+    graded : ndarray of shape (n, 9)
+        P(grade >= 1), P(>= 2), P(>= 3) of each core signal in turn.
+    cues : ndarray of shape (n, 17)
+        P(cue).
+    findings : ndarray of shape (n, 10)
+        P(finding), meaningful for agents' messages.
+    hidden : ndarray of shape (n, k)
+        What the last layer sees.
+    known : ndarray of shape (n,)
+        Share of tokens that the model has a row of its own for.
+    """
+
+    graded: Floats
+    cues: Floats
+    findings: Floats
+    hidden: Floats
+    known: Floats
+
+    def __len__(self) -> int:
+        return len(self.graded)
+
+    def row(self, index: int) -> Scores:
+        """Return the scores of one message, still with a leading axis."""
+        at = slice(index, index + 1)
+        return Scores(
+            self.graded[at], self.cues[at], self.findings[at], self.hidden[at], self.known[at]
+        )
+
+
+class SignalModel:
+    """Scores texts; loaded from a verified model folder.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        Holds ``vocabulary.txt``, ``message.safetensors`` and ``message.json``.
+
+    Raises
+    ------
+    ModelFormatError
+        When the folder lacks a part or the parts do not fit together.
+
+    Notes
+    -----
+    Immutable after construction but for a bounded memory of unknown words, so it may be shared
+    between threads.
+    """
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._vocabulary = Vocabulary(folder.lines("vocabulary.txt"))
+        self._network = Network(folder.arrays("message.safetensors"))
+        settings = folder.json("message.json")
+        if self._network.rows != self._vocabulary.rows:
+            raise ModelFormatError("The vocabulary does not fit the embedding.")
+        if settings.get("outputs") != list(OUTPUTS) or self._network.outputs != len(OUTPUTS):
+            raise ModelFormatError("The model's outputs are not those of this codebook.")
+        self._slope = np.array(settings["slope"], np.float32)
+        self._offset = np.array(settings["offset"], np.float32)
+        thresholds = np.array(settings["threshold"], np.float32)
+        self.grade_thresholds = thresholds[:_N_GRADES].reshape(len(CORE_SIGNALS), MAX_GRADE)
+        self.cue_thresholds = dict(
+            zip(CUES, thresholds[_N_GRADES : _N_GRADES + _N_CUES].tolist(), strict=True)
+        )
+        self.finding_thresholds = dict(
+            zip(FINDINGS, thresholds[_N_GRADES + _N_CUES :].tolist(), strict=True)
+        )
+        self._first_unknown = self._vocabulary.rows - OOV_BUCKETS
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Score texts, all outputs at once. Cost: linear in their characters."""
+        _require_texts(texts)
+        parts = [
+            self._score_ids(TokenIds.of(texts[start : start + _BATCH], self._vocabulary))
+            for start in range(0, len(texts), _BATCH)
+        ]
+        if not parts:
+            return self._score_ids(TokenIds.of([""], self._vocabulary)).row(1)
+        return parts[0] if len(parts) == 1 else _concatenate(parts)
+
+    def table(self, texts: Sequence[str]) -> SignalTable:
+        """Score texts into a `SignalTable`."""
+        scores = self.score(texts)
+        graded = scores.graded.reshape(len(scores), len(CORE_SIGNALS), MAX_GRADE)
+        probability = np.concatenate([graded[:, :, 0], scores.cues], axis=1)
+        return SignalTable(SIGNALS, probability, self.grades(scores))
+
+    def grades(self, scores: Scores) -> npt.NDArray[np.int8]:
+        """Return grades 0-3, shape (n, 3): how many thresholds are passed without a gap."""
+        graded = scores.graded.reshape(len(scores), len(CORE_SIGNALS), MAX_GRADE)
+        passed = graded >= self.grade_thresholds
+        return np.cumprod(passed, axis=2, dtype=np.int8).sum(axis=2, dtype=np.int8)
+
+    def evidence(self, text: str, names: Sequence[str]) -> dict[str, tuple[Evidence, ...]]:
+        """Find the words of `text` that each named signal, cue or finding rests on.
+
+        Parameters
+        ----------
+        text : str
+            The text as it was scored.
+        names : sequence of str
+            From `codebook.SIGNALS` or `codebook.FINDINGS`.
+
+        Returns
+        -------
+        dict of str to tuple of Evidence
+            Ranges of `text`; removing one lowers the score of its signal.
+        """
+        tokens, spans = token_spans(text)
+        ids = np.fromiter(map(self._vocabulary.__getitem__, tokens), np.intp, len(tokens))
+        gaps = [
+            bool(i) and "\n" in text[spans[i - 1][1] : spans[i][0]] for i in range(len(spans))
+        ]
+        columns = [_column(name) for name in names]
+        found = find_evidence(tokens, gaps, ids, columns, self._network.logits)
+        return {
+            name: tuple(
+                Evidence(spans[start][0], spans[end - 1][1], text[spans[start][0] : spans[end - 1][1]])
+                for start, end in sorted(ranges)
+            )
+            for name, ranges in zip(names, found, strict=True)
+        }
+
+    def _score_ids(self, tokens: TokenIds) -> Scores:
+        hidden = self._network.hidden(tokens)
+        logits = self._network.logits_from_hidden(hidden) * self._slope + self._offset
+        probability = sigmoid(logits)
+        graded = probability[:, :_N_GRADES]
+        for first in range(0, _N_GRADES, MAX_GRADE):
+            columns = [graded[:, first + step] for step in range(MAX_GRADE)]
+            for step, column in enumerate(cumulative(columns)):
+                graded[:, first + step] = column
+        return Scores(
+            graded,
+            probability[:, _N_GRADES : _N_GRADES + _N_CUES],
+            probability[:, _N_GRADES + _N_CUES :],
+            hidden,
+            self._known(tokens),
+        )
+
+    def _known(self, tokens: TokenIds) -> Floats:
+        listed = (tokens.ids < self._first_unknown) & (tokens.ids != 0)
+        counts = np.diff(np.append(tokens.starts, len(tokens.ids) - 1)) - 1
+        hits = np.add.reduceat(listed.astype(np.float32), tokens.starts)
+        return (hits / np.maximum(counts, 1)).astype(np.float32)
+
+
+def _column(name: str) -> int:
+    return OUTPUTS.index(f"{name}>=1" if name in CORE_SIGNALS else name)
+
+
+def _concatenate(parts: Sequence[Scores]) -> Scores:
+    def joined(field: str) -> Floats:
+        return np.concatenate([getattr(part, field) for part in parts])
+
+    return Scores(*(joined(field) for field in ("graded", "cues", "findings", "hidden", "known")))
+
+
+def _require_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise InvalidRecordError(
+            "The texts must be a sequence of str; got one str. Put it in a list.", field="texts"
+        )
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InvalidRecordError(
+                f"The texts must be str; number {index} is {type(text).__name__}.", field="texts"
+            )

@@ -1,0 +1,1 @@
+"""Text on the way in: html to text once, then labelled ranges over untouched text."""
