@@ -32,7 +32,9 @@ class Box(Protocol):
 
 _START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]{0,64}From ")
 # "From somebody Mon Mar  2 09:14:00 2026", with zones and the order of words as they come.
-_DATED: Final = re.compile(rb"From .{0,300}?\d{1,2}:\d\d(?::\d\d)?\b.{0,60}?\d{4}|From .{0,300}?\d{4}.{0,60}?\d:\d\d")
+_DATED: Final = re.compile(
+    rb"From .{0,300}?\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .{0,40}?\d:\d\d|\d{4}-\d\d-\d\d)"
+)
 _UNDATED: Final = re.compile(rb"From \S{1,300}[ \t]{0,20}\r?\n(?=[!-9;-~]{1,100}:)")
 _QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LINE_CHARS: Final = 1000
@@ -144,7 +146,7 @@ class FileBox:
 
 def eml_files(folder: Path) -> list[Path]:
     """Return the ``.eml`` files below a folder, sorted by path; hidden folders are passed over."""
-    found = []
+    found: list[Path] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found.extend(
@@ -160,7 +162,7 @@ def maildir_files(folder: Path) -> list[Path]:
 
     Files in ``tmp`` are deliveries under way and are left alone.
     """
-    found = []
+    found: list[Path] = []
     for parent, folders, names in os.walk(folder):
         here = Path(parent)
         if here.name in {"cur", "new"} and (here.parent / "cur").is_dir():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +26,10 @@ from customer_nlp.readers._headers import (
     split_head,
 )
 from customer_nlp.readers._mime import MAILS, body_text, leaves, parse_part, payload
+from customer_nlp.readers._rejects import sha256
 from customer_nlp.records import Message
 
-__all__ = ["Envelope", "NotMailError", "build_message", "read_envelope", "sha256"]
+__all__ = ["Envelope", "NotMailError", "build_message", "read_envelope"]
 
 _WANTED: Final = frozenset(
     {
@@ -98,11 +98,6 @@ class Envelope:
 
     def __repr__(self) -> str:
         return f"Envelope(index={self.index})"
-
-
-def sha256(raw: bytes) -> str:
-    """Return the hash under which a record is reported."""
-    return hashlib.sha256(raw).hexdigest()
 
 
 def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:

@@ -21,12 +21,13 @@ _WINDOW: Final = timedelta(days=45)
 
 # Reply and forward marks as mail programs write them, lower case.
 _MARKS: Final = (
-    "re", "r", "aw", "antw", "antwort", "sv", "vs", "vá", "odp", "res", "rif", "ref", "ynt", "rv",
-    "ang", "bls", "atb", "回复", "答复", "回覆", "fw", "fwd", "wg", "tr", "i", "vl", "vb", "enc",
+    "re", "r", "aw", "antw", "antwort", "sv", "vs", "vá", "odp", "res", "rif", "ynt", "rv", "ang",
+    "atb", "回复", "答复", "回覆", "fw", "fwd", "wg", "tr", "i", "vl", "vb", "enc",
     "doorst", "pd", "továbbítás", "转发", "轉寄", "wtr", "videresend",
 )  # fmt: skip
+_ANY_MARK: Final = "|".join(sorted(_MARKS, key=len, reverse=True))
 _MARK: Final = re.compile(
-    rf"\s{{0,9}}(?:{'|'.join(sorted(_MARKS, key=len, reverse=True))})\s?(?:[\[(]\d{{1,3}}[\])])?\s?[:：]",
+    rf"\s{{0,9}}(?:{_ANY_MARK})\s?(?:[\[(]\d{{1,3}}[\])])?\s?[:：]",
     re.IGNORECASE,
 )
 _TICKET: Final = re.compile(
@@ -122,7 +123,7 @@ def by_headers(envelopes: Sequence[Envelope]) -> list[Conversation]:
         By first mail. Cost: near-linear in mails and references.
     """
     groups = _Groups(len(envelopes))
-    node_of = {}
+    node_of: dict[str, int] = {}
     for number, envelope in enumerate(envelopes):
         node_of.setdefault(f"id:{envelope.id}", number)
     for number, envelope in enumerate(envelopes):
@@ -185,7 +186,10 @@ def by_subject(
     for number in sorted(range(len(outlines)), key=lambda at: _begin_key(outlines[at], at)):
         outline = outlines[number]
         last_of[number] = outline.ends
-        keys = [*_keys(outline.subjects, outline.people), *_keys(outline.tickets, outline.everybody)]
+        keys = [
+            *_keys(outline.subjects, outline.people),
+            *_keys(outline.tickets, outline.everybody),
+        ]
         for key in keys if outline.may_follow else ():
             earlier = latest.get(key)
             if earlier is None:
@@ -212,7 +216,9 @@ def _keys(words: Iterable[str], people: frozenset[str]) -> list[tuple[str, str]]
 
 
 def _outline(conversation: Conversation, is_ours: Callable[[str], bool]) -> _Outline:
-    forms = [plain_subject(subject) for subject in {mail.subject: None for mail in conversation.mails}]
+    forms = [
+        plain_subject(subject) for subject in {mail.subject: None for mail in conversation.mails}
+    ]
     everybody = frozenset(
         address
         for mail in conversation.mails
@@ -281,20 +287,25 @@ def in_order(conversation: Conversation) -> tuple[str, list[Envelope]]:
     mails : list of Envelope
         By date; a mail without one follows its parent, or else its neighbour in the file.
     """
-    mails = conversation.mails
-    if len(mails) == 1:
-        mail = mails[0]
-        others = [reference for reference in mail.references if reference != mail.id]
-        return (others[0] if others else mail.id), [mail]
-    ordered = _by_date(mails)
-    present = {mail.id for mail in mails}
-    for mail in ordered:
-        if not any(reference != mail.id for reference in mail.references):
-            return mail.id, ordered
-    # All answer something: the first names the missing root, unless they name one another.
-    first = ordered[0]
-    root = next(reference for reference in first.references if reference != first.id)
-    return (first.id if root in present else root), ordered
+    ordered = _by_date(conversation.mails)
+    return _root(ordered), ordered
+
+
+def _root(ordered: list[Envelope]) -> str:
+    """Climb from the first mail to the one that began it, which may be missing."""
+    by_id = {mail.id: mail for mail in ordered}
+    mail = ordered[0]
+    seen = set()
+    while True:
+        seen.add(mail.id)
+        above = next((reference for reference in mail.references if reference != mail.id), None)
+        if above is None:
+            return mail.id
+        if above in seen:  # they name one another
+            return ordered[0].id
+        if above not in by_id:
+            return above
+        mail = by_id[above]
 
 
 def _by_date(mails: list[Envelope]) -> list[Envelope]:

@@ -309,7 +309,7 @@ VERBS_FINAL: Final = tuple(
     sorted(
         _phrases(
             {
-                "en": "wrote; writes; has written; schrieb; said",
+                "en": "wrote; writes; has written",
                 "de": "geschrieben; schrieb; schrieb folgendes; folgendes geschrieben",
                 "fr": "a écrit; a ecrit; écrit; a écrit ce qui suit",
                 "es": "escribió; escribio; ha escrito; escribió lo siguiente",

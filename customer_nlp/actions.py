@@ -1,0 +1,472 @@
+"""What to do next: a closed set of actions, scored by an additive model, with its own reasons.
+
+Every score is a bias plus one contribution a concept ("frustration now", "a promise was broken"),
+so the reasons given are the model's own and sum to the score. The rules of the codebook are
+enforced afterwards, never learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_nlp.artifacts import ModelFolder
+from customer_nlp.calibration import sigmoid
+from customer_nlp.codebook import ACTIONS, CHANNELS, CORE_SIGNALS, CUES, FINDINGS, TIMINGS
+from customer_nlp.errors import ModelFormatError
+
+__all__ = ["FEATURES", "Advice", "Recommender", "ThreadFeatures", "Turn"]
+
+Floats = npt.NDArray[np.float32]
+
+_GRADED: Final = tuple(f"{name}>={grade}" for name in CORE_SIGNALS for grade in (1, 2, 3))
+HIDDEN_WIDTH: Final = 64
+
+#: Feature → concept. Several features may tell of one concept; a reason is given once a concept.
+FEATURES: Final[Mapping[str, str]] = (
+    {f"now.{name}": f"now.{name.split('>')[0]}" for name in _GRADED}
+    | {f"now.{cue}": f"now.{cue}" for cue in CUES}
+    | {f"before.{name}": f"before.{name.split('>')[0]}" for name in _GRADED}
+    | {f"before.{cue}": f"before.{cue}" for cue in CUES}
+    | {f"sum.{name}": f"before.{name.split('>')[0]}" for name in _GRADED}
+    | {f"sum.{cue}": f"before.{cue}" for cue in ("repeat_contact", "waiting", "product_fault")}
+    | {f"reply.{finding}": f"reply.{finding}" for finding in FINDINGS}
+    | {f"replies.{finding}": f"replies.{finding}" for finding in FINDINGS}
+    | {
+        "both.confusion": "confusion_survived",
+        "both.frustration": "annoyed_again",
+        "both.fault": "fault_again",
+        "both.repeat_fault": "fault_again",
+        "both.grateful_and_settled": "settled",
+        "both.grateful_and_calm": "settled",
+        "both.bill_unclear": "bill_unclear",
+        "both.churn_open": "leaving_with_open_matter",
+        "both.asked_after_reply": "asked_after_reply",
+        "thread.customer_turns": "thread_length",
+        "thread.agent_turns": "thread_length",
+        "thread.first_turn": "thread_length",
+        "thread.unanswered": "unanswered",
+        "thread.bounced": "bounced",
+        "thread.decision_maker_joined": "decision_maker_joined",
+        "thread.reply_hours": "slow_reply",
+        "thread.age_days": "thread_age",
+        "thread.promise_broken": "promise_broken",
+        "thread.promise_due": "promise_due",
+        "thread.reports": "nth_report",
+        "thread.by_call": "medium",
+        "thread.by_chat": "medium",
+        "message.length": "message_form",
+        "message.questions": "message_form",
+    }
+    | {f"hidden.{i}": "wording" for i in range(HIDDEN_WIDTH)}
+    | {f"reply_hidden.{i}": "reply_wording" for i in range(HIDDEN_WIDTH)}
+)
+_NAMES: Final = tuple(FEATURES)
+_INDEX: Final = {name: i for i, name in enumerate(_NAMES)}
+CONCEPTS: Final = tuple(dict.fromkeys(FEATURES.values()))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Turn:
+    """What the recommender needs to know of one message.
+
+    Parameters
+    ----------
+    role : str
+        Who speaks.
+    graded, cues, findings, hidden : ndarray
+        One row of `signals.Scores`.
+    length : int
+        Characters of new text.
+    questions : int
+        Question marks in it.
+    sent_at : datetime or None
+        When.
+    joined : bool
+        Somebody on the customer's side was copied in here.
+    reports : int
+        The customer says that this is the nth report; 0 when nothing is said.
+    """
+
+    role: str
+    graded: Floats
+    cues: Floats
+    findings: Floats
+    hidden: Floats
+    length: int = 0
+    questions: int = 0
+    sent_at: datetime | None = None
+    joined: bool = False
+    reports: int = 0
+
+
+@dataclass(slots=True)
+class ThreadFeatures:
+    """Running summary of a thread: adding a turn costs the same however long the thread is.
+
+    Parameters
+    ----------
+    channel : str, optional
+        ``email``, ``chat``, ``call``, … as the source gives it.
+    """
+
+    channel: str | None = None
+    promise_broken: float = 0.0
+    promise_due: float = 0.0
+    _customer: int = 0
+    _agent: int = 0
+    _unanswered: int = 0
+    _bounced: bool = False
+    _joined: bool = False
+    _reports: int = 0
+    _started_at: datetime | None = None
+    _answered_at: datetime | None = None
+    _now: Turn | None = None
+    _before: Floats = field(default_factory=lambda: np.zeros(len(_GRADED) + len(CUES), np.float32))
+    _sum: Floats = field(default_factory=lambda: np.zeros(len(_GRADED) + len(CUES), np.float32))
+    _reply: Turn | None = None
+    _replies: Floats = field(default_factory=lambda: np.zeros(len(FINDINGS), np.float32))
+
+    def add(self, turn: Turn) -> None:
+        """Take one more turn into account."""
+        self._joined |= turn.joined
+        self._started_at = self._started_at or turn.sent_at
+        if turn.role == "customer":
+            self._add_customer(turn)
+        elif turn.role == "agent":
+            if self._reply is not None:
+                self._replies = np.maximum(self._replies, self._reply.findings)
+            self._reply, self._unanswered = turn, 0
+            self._agent += 1
+            self._answered_at = turn.sent_at
+
+    def _add_customer(self, turn: Turn) -> None:
+        if self._now is not None:
+            said = np.concatenate([self._now.graded, self._now.cues])
+            self._before = np.maximum(self._before, said)
+            self._sum = self._sum + said
+        self._now = turn
+        self._customer += 1
+        self._unanswered += 1
+        self._reports = max(self._reports, turn.reports)
+
+    def note_bounce(self) -> None:
+        """Take into account that a mail of the customer's came back."""
+        self._bounced = True
+
+    def holds(self, concept: str) -> bool:
+        """Whether a concept that rests on no words is true of the thread."""
+        return {
+            "bounced": self._bounced,
+            "decision_maker_joined": self._joined,
+            "unanswered": self._unanswered > 1,
+            "promise_broken": self.promise_broken > 0,
+            "promise_due": self.promise_due > 0,
+        }.get(concept, False)
+
+    def vector(self) -> Floats:
+        """Return the features after the last customer turn, in the order of `FEATURES`."""
+        out = np.zeros(len(_NAMES), np.float32)
+        now = self._now
+        if now is None:
+            return out
+        said = np.concatenate([now.graded, now.cues])
+        n = len(said)
+        out[:n] = said
+        out[n : 2 * n] = self._before
+        sums = np.log1p(self._sum)
+        out[2 * n : 2 * n + len(_GRADED)] = sums[: len(_GRADED)]
+        for cue in ("repeat_contact", "waiting", "product_fault"):
+            out[_INDEX[f"sum.{cue}"]] = sums[len(_GRADED) + CUES.index(cue)]
+        start = _INDEX[f"reply.{FINDINGS[0]}"]
+        if self._reply is not None:
+            out[start : start + len(FINDINGS)] = self._reply.findings
+            first = _INDEX["reply_hidden.0"]
+            out[first : first + HIDDEN_WIDTH] = self._reply.hidden
+        start = _INDEX[f"replies.{FINDINGS[0]}"]
+        out[start : start + len(FINDINGS)] = self._replies
+        first = _INDEX["hidden.0"]
+        out[first : first + HIDDEN_WIDTH] = now.hidden
+        for name, value in self._products(said) | self._facts(now):
+            out[_INDEX[name]] = value
+        return out
+
+    def _products(self, said: Floats) -> set[tuple[str, float]]:
+        at = {name: i for i, name in enumerate((*_GRADED, *CUES))}
+        ever = np.maximum(said, self._before)
+        answered = float(self._agent > 0)
+
+        def both(a: float, b: float) -> float:
+            return float(a) * float(b)
+
+        return {
+            ("both.confusion", both(said[at["confusion>=1"]], self._before[at["confusion>=1"]])),
+            ("both.frustration", both(said[at["frustration>=2"]], self._before[at["frustration>=1"]])),
+            ("both.fault", both(said[at["product_fault"]], self._before[at["product_fault"]])),
+            ("both.repeat_fault", both(said[at["repeat_contact"]], ever[at["product_fault"]])),
+            ("both.grateful_and_settled", both(said[at["gratitude"]], said[at["resolved"]])),
+            ("both.grateful_and_calm", both(said[at["gratitude"]], 1 - said[at["frustration>=1"]])),
+            ("both.bill_unclear", both(ever[at["billing"]], said[at["confusion>=1"]])),
+            ("both.churn_open", both(said[at["churn_risk>=2"]], 1 - said[at["resolved"]])),
+            ("both.asked_after_reply", both(said[at["repeat_contact"]], answered)),
+        }
+
+    def _facts(self, now: Turn) -> set[tuple[str, float]]:
+        return {
+            ("thread.customer_turns", float(np.log1p(self._customer))),
+            ("thread.agent_turns", float(np.log1p(self._agent))),
+            ("thread.first_turn", float(self._customer == 1)),
+            ("thread.unanswered", float(min(self._unanswered - 1, 4))),
+            ("thread.bounced", float(self._bounced)),
+            ("thread.decision_maker_joined", float(self._joined)),
+            ("thread.reply_hours", _log_hours(self._answered_at, now.sent_at)),
+            ("thread.age_days", _log_hours(self._started_at, now.sent_at) / 3),
+            ("thread.promise_broken", self.promise_broken),
+            ("thread.promise_due", self.promise_due),
+            ("thread.reports", float(min(self._reports, 6))),
+            ("thread.by_call", float(self.channel == "call")),
+            ("thread.by_chat", float(self.channel == "chat")),
+            ("message.length", float(np.log1p(now.length) / 5)),
+            ("message.questions", float(min(now.questions, 5))),
+        }
+
+
+def _log_hours(start: datetime | None, end: datetime | None) -> float:
+    if start is None or end is None or end <= start:
+        return 0.0
+    return float(np.log1p((end - start).total_seconds() / 3600))
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the model says before evidence is attached.
+
+    Parameters
+    ----------
+    primary, channel, timing : str
+        As in `records.Recommendation`.
+    probability : mapping of str to float
+        Of every action, most probable first.
+    chosen : tuple of str
+        Recommended actions, most probable first.
+    concepts : mapping of str to tuple of (str, float)
+        For each chosen action its concepts with their contributions, largest first; with the
+        bias they sum to the score.
+    """
+
+    primary: str
+    channel: str
+    timing: str
+    probability: Mapping[str, float]
+    chosen: tuple[str, ...]
+    concepts: Mapping[str, tuple[tuple[str, float], ...]]
+
+
+class Recommender:
+    """Scores actions, channel and timing; loaded from a verified model folder.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        Holds ``actions.safetensors`` and ``actions.json``.
+
+    Raises
+    ------
+    ModelFormatError
+        When the parts do not fit this version's features.
+    """
+
+    def __init__(self, folder: ModelFolder) -> None:
+        settings = folder.json("actions.json")
+        if settings.get("features") != list(_NAMES):
+            raise ModelFormatError("The action model was made for other features.")
+        arrays = folder.arrays("actions.safetensors")
+        try:
+            self._mean = arrays["mean"].astype(np.float32)
+            self._scale = arrays["scale"].astype(np.float32)
+            self._weights = {k: arrays[f"{k}_weights"].astype(np.float32) for k in _HEADS}
+            self._bias = {k: arrays[f"{k}_bias"].astype(np.float32) for k in _HEADS}
+            self._threshold = np.array(settings["threshold"], np.float32)
+        except KeyError as error:
+            raise ModelFormatError(f"The action model lacks {error.args[0]!r}.") from error
+        for head, names in _HEADS.items():
+            if self._weights[head].shape != (len(_NAMES), len(names)):
+                raise ModelFormatError("The arrays of the action model do not fit together.")
+        self._concept_of = np.array([CONCEPTS.index(c) for c in FEATURES.values()])
+
+    def advise(self, features: ThreadFeatures, *, offer_made: bool) -> Advice:
+        """Say what to do after the last customer turn. Cost: constant."""
+        x = (features.vector() - self._mean) / self._scale
+        probability = sigmoid(self._head(x, "action"))
+        chosen = self._choose(probability)
+        primary = self._primary(x, chosen, offer_made=offer_made)
+        order = sorted(chosen, key=lambda name: (-probability[ACTIONS.index(name)], name))
+        ranked = np.argsort(-probability, kind="stable")
+        return Advice(
+            primary,
+            self._channel(x, chosen, primary),
+            TIMINGS[int(np.argmax(self._head(x, "timing")))],
+            {ACTIONS[i]: float(probability[i]) for i in ranked},
+            tuple(order),
+            {name: self._concepts(x, name) for name in order},
+        )
+
+    def _head(self, x: Floats, head: str) -> Floats:
+        # one row at a time: a fixed order of additions keeps results equal in any batch
+        return (x[:, None] * self._weights[head]).sum(axis=0) + self._bias[head]
+
+    def _choose(self, probability: Floats) -> set[str]:
+        chosen = {ACTIONS[i] for i in np.flatnonzero(probability >= self._threshold)}
+        if not chosen:
+            chosen = {ACTIONS[int(np.argmax(probability - self._threshold))]}
+        if chosen & {"call_now", "escalate_to_manager"}:
+            chosen -= {"reply", "close"}
+        return chosen
+
+    def _primary(self, x: Floats, chosen: set[str], *, offer_made: bool) -> str:
+        if "call_now" in chosen:
+            return "call_now"
+        scores = self._head(x, "primary")
+        allowed = chosen if offer_made or chosen == {"hold_upsell"} else chosen - {"hold_upsell"}
+        return max(sorted(allowed), key=lambda name: scores[ACTIONS.index(name)])
+
+    def _channel(self, x: Floats, chosen: set[str], primary: str) -> str:
+        if "call_now" in chosen:
+            return "phone"
+        if primary == "close":
+            return "none"
+        scores = self._head(x, "channel")
+        return max(("same", "phone", "in_person"), key=lambda name: scores[CHANNELS.index(name)])
+
+    def _concepts(self, x: Floats, action: str) -> tuple[tuple[str, float], ...]:
+        contributions = x * self._weights["action"][:, ACTIONS.index(action)]
+        sums = np.bincount(self._concept_of, weights=contributions, minlength=len(CONCEPTS))
+        order = np.argsort(-sums, kind="stable")
+        return tuple((CONCEPTS[i], float(sums[i])) for i in order)
+
+
+_HEADS: Final[Mapping[str, Sequence[str]]] = {
+    "action": ACTIONS,
+    "primary": ACTIONS,
+    "channel": CHANNELS,
+    "timing": TIMINGS,
+}
+
+_NOW: Final[Mapping[str, str]] = {
+    "confusion": "the customer does not understand something or holds a wrong picture of it",
+    "frustration": "the customer is annoyed or let down",
+    "churn_risk": "the customer may leave",
+    "repeat_contact": "the matter was raised before and is still unsolved",
+    "waiting": "the customer is kept waiting",
+    "dead_channel": "the customer could not get through to us",
+    "call_request": "the customer asks to talk to a person",
+    "escalation_request": "the customer asks for somebody senior or threatens to go further",
+    "billing": "it is about money between us and the customer",
+    "product_fault": "something does not work",
+    "order_or_delivery": "an order, booking or delivery is at stake",
+    "contradiction": "what we said does not fit together",
+    "repeated_effort": "the customer has to give or do something again",
+    "stale_outreach": "we contacted them about something untimely or no longer true",
+    "upsell_pushback": "the customer objects to being sold something",
+    "deadline": "there is a date by which it matters",
+    "loyalty": "the customer has been with us for long",
+    "price_sensitivity": "the customer weighs price against value",
+    "gratitude": "the customer says thanks",
+    "resolved": "the customer shows that the matter is settled",
+}
+_REPLY: Final[Mapping[str, str]] = {
+    "policy_talk": "our last reply talked policy instead of helping",
+    "blames_customer": "our last reply suggested that the customer is at fault",
+    "asks_again": "our last reply asked for something already given",
+    "premature_upsell": "our last reply offered something for sale while the problem was open",
+    "dismissive": "our last reply closed the issue without explaining it",
+    "no_ownership": "our last reply sent the customer elsewhere",
+    "no_next_step": "our last reply left open what happens next",
+    "contradicts": "our last reply did not fit what was said before",
+    "canned": "our last reply was a template that did not touch the question",
+    "wrong_answer": "our last reply answered something else",
+}
+_OTHER: Final[Mapping[str, str]] = {
+    "confusion_survived": "a misunderstanding survived our reply",
+    "annoyed_again": "the customer is annoyed in more than one turn",
+    "fault_again": "the same thing failed again",
+    "settled": "the customer is content and nothing is open",
+    "bill_unclear": "a charge, tax or amount is not understood",
+    "leaving_with_open_matter": "the customer may leave while the matter is open",
+    "asked_after_reply": "our reply did not settle it",
+    "unanswered": "the customer wrote again before we answered",
+    "bounced": "a mail of the customer's came back undelivered",
+    "decision_maker_joined": "somebody else on the customer's side was copied in",
+    "promise_broken": "a promise of ours was not kept",
+    "promise_due": "a promise of ours is about to fall due",
+    "nth_report": "the customer counts several reports of the same matter",
+    "slow_reply": "much time has passed since our last reply",
+}
+
+
+def reason(concept: str) -> str | None:
+    """Return a plain reason for a concept, or ``None`` for one that only shapes the score."""
+    kind, _, name = concept.partition(".")
+    if kind == "now":
+        return _NOW[name]
+    if kind == "before":
+        return f"earlier in the thread {_NOW[name]}"
+    if kind == "reply":
+        return _REPLY[name]
+    if kind == "replies":
+        return _REPLY[name].replace("our last reply", "an earlier reply of ours")
+    return _OTHER.get(concept)
+
+
+def concept_subject(concept: str) -> tuple[str, str] | None:
+    """Return which words a concept rests on: (``now|before|reply|replies``, name) or ``None``."""
+    kind, _, name = concept.partition(".")
+    if kind in {"now", "before", "reply", "replies"}:
+        return kind, name
+    return _SUBJECTS.get(concept)
+
+
+_SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
+    "confusion_survived": ("now", "confusion"),
+    "annoyed_again": ("now", "frustration"),
+    "fault_again": ("now", "product_fault"),
+    "settled": ("now", "gratitude"),
+    "bill_unclear": ("now", "confusion"),
+    "leaving_with_open_matter": ("now", "churn_risk"),
+    "asked_after_reply": ("now", "repeat_contact"),
+    "nth_report": ("now", "repeat_contact"),
+}
+
+
+def findings_to_avoid(chosen: Sequence[str], cues: Mapping[str, float], grades: Any) -> Iterator[str]:
+    """Yield the findings that the next reply should not earn, in the codebook's order.
+
+    Parameters
+    ----------
+    chosen : sequence of str
+        Recommended actions.
+    cues : mapping of str to float
+        Cues shown so far.
+    grades : mapping of str to int
+        Highest grade of each core signal so far.
+    """
+    problem = "hold_upsell" in chosen or grades["frustration"] > 0
+    fault = "product_fault" in cues and ("repeat_contact" in cues or grades["frustration"] > 0)
+    wanted = {
+        "policy_talk": fault or "make_good" in chosen,
+        "blames_customer": fault,
+        "asks_again": bool({"dead_channel", "repeated_effort", "repeat_contact"} & cues.keys())
+        or "take_ownership" in chosen,
+        "premature_upsell": problem or bool({"stale_outreach", "upsell_pushback"} & cues.keys()),
+        "dismissive": grades["confusion"] > 0,
+        "no_ownership": "escalate_to_manager" in chosen or "dead_channel" in cues,
+        "no_next_step": "waiting" in cues or "update_proactively" in chosen,
+        "contradicts": "reconcile_answers" in chosen or "contradiction" in cues,
+        "canned": "call_now" in chosen and grades["frustration"] > 1,
+    }
+    return (name for name in FINDINGS if wanted.get(name))

@@ -1,0 +1,532 @@
+"""`Analyzer`: what nine users in ten touch. Threads in, analyses out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from customer_nlp import actions, timeline
+from customer_nlp.artifacts import ModelFolder, default_model_path, open_model
+from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS
+from customer_nlp.errors import InvalidRecordError
+from customer_nlp.records import (
+    ActionAdvice,
+    Analysis,
+    Evidence,
+    Finding,
+    Message,
+    MessageAnalysis,
+    Recommendation,
+    Signal,
+    Thread,
+)
+from customer_nlp.signals import Scores, SignalModel, SignalTable
+from customer_nlp.text import language, segment
+
+__all__ = ["Analyzer", "as_thread", "load"]
+
+ThreadLike = Thread | str | Sequence[Message | Mapping[str, Any]]
+
+#: Threads scored in one go by `analyze_many`; results do not depend on it.
+_THREADS_AT_ONCE: Final = 64
+#: Below this share of known words a text is far from anything that the model has seen.
+_KNOWN_ENOUGH: Final = 0.35
+#: A guess of the language is acted on from this score.
+_LANGUAGE_SURE: Final = 0.6
+MAX_REASONS: Final = 3
+SUPPORTED_LANGUAGES: Final = ("en",)
+
+
+def load(model: str | Path | None = None) -> Analyzer:
+    """Load an analyzer.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        Name of a shipped model (``"en"``, the default) or a model folder.
+
+    Returns
+    -------
+    Analyzer
+        Cost: a fraction of a second; no network, nothing is unpickled.
+
+    Raises
+    ------
+    ModelFormatError, UntrustedModelError
+        When the folder is no model, or fails verification.
+    """
+    name = "en" if model is None else model
+    path = Path(name)
+    if not path.is_dir():
+        path = default_model_path(str(name))
+    return Analyzer(open_model(path))
+
+
+def as_thread(source: ThreadLike, *, identifier: str = "thread") -> Thread:
+    """Make a `Thread` of whatever is taken for one, with zones for every message.
+
+    Parameters
+    ----------
+    source : Thread, str, or sequence of Message or mapping
+        A str is one customer message.
+    identifier : str, default='thread'
+        Id of the thread where the source has none.
+
+    Raises
+    ------
+    InvalidRecordError
+        For anything else, naming what is missing.
+    """
+    if isinstance(source, Thread):
+        thread = source
+    elif isinstance(source, str):
+        thread = Thread(identifier, (Message("customer", source),))
+    elif isinstance(source, Mapping):
+        thread = Thread.from_dict(source)
+    elif isinstance(source, Sequence):
+        thread = Thread.from_dict({"id": identifier, "messages": list(source)})
+    else:
+        raise InvalidRecordError(
+            "A thread must be a Thread, a str, or a list of Message or dict with 'role' and "
+            f"'text'; got {type(source).__name__}.",
+            field="thread",
+        )
+    if all(message.zones or not message.text for message in thread.messages):
+        return thread
+    return thread.replace(messages=tuple(_zoned(message) for message in thread.messages))
+
+
+def _zoned(message: Message) -> Message:
+    return message if message.zones else message.replace(zones=segment(message.text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """One message with all that was computed for it."""
+
+    message: Message
+    text: str
+    offsets: tuple[tuple[int, int], ...]
+    scores: Scores | None
+    grades: tuple[int, int, int]
+    language: str | None
+    abstained: str | None
+
+
+class Analyzer:
+    """Reads threads and says what to do next.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        A verified model; `load` gives one.
+
+    Notes
+    -----
+    Immutable after construction; may be shared between threads.
+    """
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.model = f"{folder.name}-{folder.version}"
+        self._signals = SignalModel(folder)
+        self._recommender = actions.Recommender(folder)
+
+    def signals(self, texts: Sequence[str]) -> SignalTable:
+        """Score texts as customer messages.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            One message each, scored as it stands.
+
+        Returns
+        -------
+        SignalTable
+            Probabilities of shape (n, 20), grades of shape (n, 3). A batch of n equals n singles
+            bit for bit. Cost: microseconds a message, linear in the characters.
+
+        Raises
+        ------
+        InvalidRecordError
+            When `texts` is one str, or holds anything but str.
+        """
+        return self._signals.table(texts)
+
+    def analyze(
+        self, thread: ThreadLike, *, now: datetime | None = None
+    ) -> Analysis:
+        """Say what a thread shows and what to do next.
+
+        Parameters
+        ----------
+        thread : Thread, str, or list of Message or dict
+            Wherever a thread goes in, one customer message as a str does too.
+        now : datetime, optional
+            Aware; the time at which the question is asked. Promises and silence are judged by
+            it; without it, by the last message.
+
+        Returns
+        -------
+        Analysis
+            ``to_dict()`` gives the record that the shell writes.
+
+        Raises
+        ------
+        InvalidRecordError
+            When `thread` is nothing that can be taken for one.
+        """
+        return next(self.analyze_many([thread], now=now))
+
+    def analyze_many(
+        self,
+        threads: Iterable[ThreadLike],
+        *,
+        now: datetime | None = None,
+        every_turn: bool = False,
+    ) -> Iterator[Analysis]:
+        """Analyze threads one after the other, lazily.
+
+        Parameters
+        ----------
+        threads : iterable
+            What `analyze` takes.
+        now : datetime, optional
+            As for `analyze`.
+        every_turn : bool, default=False
+            Yield one analysis after each customer message instead of one a thread.
+
+        Yields
+        ------
+        Analysis
+            In the order of the threads. Memory: a few dozen threads.
+        """
+        if now is not None and now.tzinfo is None:
+            raise InvalidRecordError(
+                "The now must be an aware datetime; got a naive one.", field="now"
+            )
+        iterator = iter(threads)
+        while batch := [as_thread(one) for one in islice(iterator, _THREADS_AT_ONCE)]:
+            yield from self._analyze_batch(batch, now, every_turn=every_turn)
+
+    def _analyze_batch(
+        self, threads: Sequence[Thread], now: datetime | None, *, every_turn: bool
+    ) -> Iterator[Analysis]:
+        scored = iter(self._score([m for thread in threads for m in thread.messages]))
+        for thread in threads:
+            work = _ThreadWork(self, thread, list(islice(scored, len(thread))), now)
+            yield from work.analyses(every_turn=every_turn)
+
+    def _score(self, messages: Sequence[Message]) -> list[_Scored]:
+        texts = [_scored_text(message) for message in messages]
+        scores = self._signals.score([text for text, _ in texts])
+        grades = self._signals.grades(scores).tolist()
+        return [
+            self._scored(message, text, offsets, scores.row(i), tuple(grades[i]))
+            for i, (message, (text, offsets)) in enumerate(zip(messages, texts, strict=True))
+        ]
+
+    @staticmethod
+    def _scored(
+        message: Message,
+        text: str,
+        offsets: tuple[tuple[int, int], ...],
+        scores: Scores,
+        grades: tuple[int, ...],
+    ) -> _Scored:
+        code, sureness = language(text)
+        sure = code if sureness >= _LANGUAGE_SURE else None
+        reason = None
+        if message.automatic or message.role == "system" or not message.public:
+            reason = "automatic"
+        elif not any(c.isalpha() for c in text):
+            reason = "too_short"
+        elif sure is not None and sure not in SUPPORTED_LANGUAGES:
+            reason = "language"
+        elif float(scores.known[0]) < _KNOWN_ENOUGH:
+            reason = "out_of_domain"
+        kept = (int(grades[0]), int(grades[1]), int(grades[2])) if reason is None else (0, 0, 0)
+        return _Scored(message, text, offsets, None if reason else scores, kept, sure, reason)
+
+    def evidence_of(
+        self, text: str, offsets: Sequence[tuple[int, int]], names: Sequence[str]
+    ) -> dict[str, tuple[Evidence, ...]]:
+        """Find the words behind signals of a text, as ranges of the message it came from."""
+        if not names:
+            return {}
+        found = self._signals.evidence(text, names)
+        if len(offsets) == 1 and offsets[0] == (0, 0):
+            return found
+        return {name: _relocate(spans, offsets) for name, spans in found.items()}
+
+    def cues_of(self, scores: Scores) -> dict[str, float]:
+        """Return the cues at or above their thresholds with their probabilities."""
+        return {
+            cue: float(p)
+            for cue, p in zip(CUES, scores.cues[0], strict=True)
+            if p >= self._signals.cue_thresholds[cue]
+        }
+
+    def findings_of(self, scored: _Scored) -> tuple[Finding, ...]:
+        """Return the findings on one agent's message."""
+        if scored.scores is None:
+            return ()
+        names = [
+            name
+            for name, p in zip(FINDINGS, scored.scores.findings[0], strict=True)
+            if p >= self._signals.finding_thresholds[name]
+        ]
+        evidence = self.evidence_of(scored.text, scored.offsets, names)
+        return tuple(
+            Finding(name, spans[0].start, spans[0].end, actions.reason(f"reply.{name}") or name)
+            for name, spans in evidence.items()
+            if spans
+        )
+
+    def advise(self, features: actions.ThreadFeatures, *, offer_made: bool) -> actions.Advice:
+        """Score the actions for a thread's features."""
+        return self._recommender.advise(features, offer_made=offer_made)
+
+    def __repr__(self) -> str:
+        return f"Analyzer(model={self.model!r})"
+
+
+class _ThreadWork:
+    """Walks once through a thread, turn by turn, and makes analyses on the way."""
+
+    def __init__(
+        self, analyzer: Analyzer, thread: Thread, scored: list[_Scored], now: datetime | None
+    ) -> None:
+        self._analyzer = analyzer
+        self._thread = thread
+        self._scored = scored
+        self._now = now
+        self._done: list[MessageAnalysis] = []
+        self._cue_words: dict[tuple[int, str], tuple[Evidence, ...]] = {}
+        self._features = actions.ThreadFeatures(channel=thread.channel)
+        self._faulty: list[float] = []
+
+    def analyses(self, *, every_turn: bool) -> Iterator[Analysis]:
+        last = len(self._scored) - 1
+        for index, scored in enumerate(self._scored):
+            self._take(index, scored)
+            spoken = scored.message.role == "customer" and scored.abstained is None
+            if index == last or (every_turn and spoken):
+                if index == last and every_turn and not spoken and self._said_anything(last):
+                    continue
+                yield self._analysis(index)
+
+    def _said_anything(self, before: int) -> bool:
+        return any(
+            one.message.role == "customer" and one.abstained is None
+            for one in self._scored[:before]
+        )
+
+    def _take(self, index: int, scored: _Scored) -> None:
+        message = scored.message
+        earlier = self._thread.messages[:index]
+        if scored.scores is not None:
+            graded, cues = scored.scores.graded[0], scored.scores.cues[0]
+            self._features.add(
+                actions.Turn(
+                    message.role,
+                    graded,
+                    cues,
+                    scored.scores.findings[0],
+                    scored.scores.hidden[0],
+                    length=len(scored.text),
+                    questions=scored.text.count("?"),
+                    sent_at=message.sent_at,
+                    joined=timeline.joined(message, earlier),
+                    reports=timeline.reports(scored.text) if message.role == "customer" else 0,
+                )
+            )
+        elif timeline.bounced(message, earlier):
+            self._features.note_bounce()
+        self._done.append(self._message_analysis(scored))
+        findings = scored.scores.findings[0] if scored.scores is not None else None
+        is_reply = message.role == "agent" and findings is not None
+        self._faulty.append(float(findings.max()) if is_reply and findings is not None else 0.0)
+
+    def _message_analysis(self, scored: _Scored) -> MessageAnalysis:
+        message = scored.message
+        signals: tuple[Signal, ...] = ()
+        cues: dict[str, float] = {}
+        findings: tuple[Finding, ...] = ()
+        if scored.scores is not None and message.role == "customer":
+            cues = self._analyzer.cues_of(scored.scores)
+            shown = [n for n, grade in zip(CORE_SIGNALS, scored.grades, strict=True) if grade]
+            evidence = self._analyzer.evidence_of(scored.text, scored.offsets, shown)
+            signals = tuple(
+                Signal(name, float(scored.scores.graded[0, 3 * i]), grade, evidence.get(name, ()))
+                for i, (name, grade) in enumerate(zip(CORE_SIGNALS, scored.grades, strict=True))
+            )
+        elif scored.scores is not None and message.role == "agent":
+            findings = self._analyzer.findings_of(scored)
+        return MessageAnalysis(
+            message.id,
+            message.role,
+            message.sent_at,
+            scored.language,
+            signals,
+            cues,
+            findings,
+            message.automatic,
+        )
+
+    def _analysis(self, last: int) -> Analysis:
+        thread = self._thread if last == len(self._thread) - 1 else self._thread.upto(last + 1)
+        turning = timeline.turning_point(
+            thread.messages,
+            [one.grades[1] if one.message.role == "customer" else 0 for one in self._scored[: last + 1]],
+            faulty=self._faulty,
+        )
+        return Analysis(
+            thread.id,
+            thread.messages[-1].id,
+            self._analyzer.model,
+            self._recommendation(last),
+            tuple(self._done),
+            (),
+            timeline.thread_state(thread, now=self._now, turning=turning),
+        )
+
+    def _recommendation(self, last: int) -> Recommendation:
+        customers = [i for i in range(last + 1) if self._scored[i].message.role == "customer"]
+        readable = [i for i in customers if self._scored[i].abstained is None]
+        if not readable or (customers[-1] != readable[-1] and self._unreadable(customers[-1])):
+            reason = self._scored[customers[-1]].abstained if customers else "automatic"
+            return Recommendation(None, "none", "normal", abstained=reason)
+        at = readable[-1]
+        advice = self._analyzer.advise(self._features, offer_made=self._offer_made(last))
+        return Recommendation(
+            advice.primary,
+            advice.channel,
+            advice.timing,
+            tuple(self._action(name, advice, at, last) for name in advice.chosen),
+            tuple(self._avoid(advice.chosen, readable)),
+        )
+
+    def _unreadable(self, index: int) -> bool:
+        return self._scored[index].abstained in {"language", "out_of_domain"}
+
+    def _offer_made(self, last: int) -> bool:
+        pushed = {"upsell_pushback", "stale_outreach"}
+        return any(
+            pushed & one.cues.keys() or any(f.name == "premature_upsell" for f in one.findings)
+            for one in self._done[: last + 1]
+        )
+
+    def _avoid(self, chosen: Sequence[str], readable: Sequence[int]) -> Iterator[str]:
+        cues = {name: p for i in readable for name, p in self._done[i].cues.items()}
+        grades = {
+            name: max(self._scored[i].grades[k] for i in readable)
+            for k, name in enumerate(CORE_SIGNALS)
+        }
+        return actions.findings_to_avoid(chosen, cues, grades)
+
+    def _action(self, name: str, advice: actions.Advice, at: int, last: int) -> ActionAdvice:
+        because: list[str] = []
+        evidence: list[Evidence] = []
+        for concept, contribution in advice.concepts[name]:
+            if contribution <= 0 or len(because) == MAX_REASONS:
+                break
+            where = self._subject(concept, at, last)
+            text = actions.reason(concept)
+            if text is None or where is None:
+                continue
+            because.append(text)
+            evidence.extend(e for e in self._words(*where) if e not in evidence)
+        if not because:
+            because.append(_FALLBACK_REASONS.get(name, _FALLBACK))
+        return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
+
+    def _subject(self, concept: str, at: int, last: int) -> tuple[int, str] | None:
+        """Return the message and signal that a concept rests on, if that signal is shown."""
+        subject = actions.concept_subject(concept)
+        if subject is None:
+            return (-1, "") if self._features.holds(concept) else None
+        kind, name = subject
+        if kind == "now":
+            places: Sequence[int] = [at]
+        elif kind == "before":
+            places = [i for i in range(at - 1, -1, -1) if self._done[i].role == "customer"]
+        else:
+            replies = [i for i in range(last, -1, -1) if self._done[i].role == "agent"]
+            places = replies[:1] if kind == "reply" else replies[1:]
+        return next(((i, name) for i in places if self._shows(i, name)), None)
+
+    def _shows(self, index: int, name: str) -> bool:
+        done = self._done[index]
+        signal = done.signal(name)
+        return (
+            (signal is not None and signal.grade > 0)
+            or name in done.cues
+            or any(finding.name == name for finding in done.findings)
+        )
+
+    def _words(self, index: int, name: str) -> tuple[Evidence, ...]:
+        if index < 0:
+            return ()
+        done, scored = self._done[index], self._scored[index]
+        signal = done.signal(name)
+        if signal is not None:
+            spans: Sequence[Evidence] = signal.evidence
+        elif name in done.cues:
+            if (index, name) not in self._cue_words:
+                found = self._analyzer.evidence_of(scored.text, scored.offsets, [name])
+                self._cue_words[index, name] = found[name]
+            spans = self._cue_words[index, name]
+        else:
+            text = scored.message.text
+            spans = [
+                Evidence(f.start, f.end, text[f.start : f.end])
+                for f in done.findings
+                if f.name == name
+            ]
+        return tuple(Evidence(e.start, e.end, e.text, done.id) for e in spans)
+
+
+_FALLBACK: Final = "the wording of the last message as a whole"
+_FALLBACK_REASONS: Final[Mapping[str, str]] = {
+    "reply": "nothing here needs more than an ordinary answer",
+    "close": "nothing more is asked for",
+}
+
+
+def _scored_text(message: Message) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Return the words to score and, piece by piece, where they stand in the message.
+
+    New text is scored; a mail that holds nothing else than a forward is scored by that.
+    """
+    zones = list(message.zones)
+    if not zones or (len(zones) == 1 and zones[0].kind == "new"):
+        return message.text, ((0, 0),)
+    for kinds in (("new",), ("forward",)):
+        pieces = [(zone.start, zone.end) for zone in zones if zone.kind in kinds]
+        text = "".join(message.text[start:end] for start, end in pieces)
+        if text.strip():
+            position, offsets = 0, []
+            for start, end in pieces:
+                offsets.append((position, start))
+                position += end - start
+            return text, tuple(offsets)
+    return "", ((0, 0),)
+
+
+def _relocate(
+    spans: Sequence[Evidence], offsets: Sequence[tuple[int, int]]
+) -> tuple[Evidence, ...]:
+    """Move ranges of the scored text to ranges of the message; one over a seam is cut there."""
+    moved = []
+    for span in spans:
+        piece = max(i for i, (position, _) in enumerate(offsets) if position <= span.start)
+        position, start = offsets[piece]
+        limit = offsets[piece + 1][0] if piece + 1 < len(offsets) else span.end
+        end = min(span.end, limit)
+        text = span.text[: end - span.start]
+        moved.append(Evidence(start + span.start - position, start + end - position, text))
+    return tuple(moved)

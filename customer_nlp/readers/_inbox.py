@@ -1,0 +1,119 @@
+"""A mailbox to threads, in two passes: headers first, then bodies thread by thread."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import closing
+
+from customer_nlp.readers._boxes import Box
+from customer_nlp.readers._mail import Envelope, NotMailError, build_message, read_envelope
+from customer_nlp.readers._rejects import DUPLICATE, Rejects, sha256
+from customer_nlp.readers._roles import OwnAddresses, Sides, sides_of
+from customer_nlp.readers._threading import by_headers, by_subject, in_order, plain_subject
+from customer_nlp.records import Message, Thread
+
+__all__ = ["mail_threads"]
+
+
+def mail_threads(box: Box, rejects: Rejects, own: OwnAddresses) -> Iterator[Thread]:
+    """Yield the threads of a mailbox, by first mail; closes it at the end."""
+    with closing(box):
+        conversations = by_headers(_envelopes(box, rejects))
+        sides = sides_of(conversations, own)
+        for conversation in by_subject(conversations, sides.is_ours):
+            identifier, mails = in_order(conversation)
+            messages = _messages(box, mails, sides.of_conversation(mails), rejects)
+            if messages:
+                yield Thread(
+                    id=identifier,
+                    messages=messages,
+                    subject=next((mail.subject for mail in mails if mail.subject), None),
+                    channel="email",
+                    source=rejects.source,
+                )
+
+
+def _envelopes(box: Box, rejects: Rejects) -> list[Envelope]:
+    known = _Ids(box)
+    envelopes = []
+    for index in range(len(box)):
+        try:
+            raw = box.raw(index)
+        except OSError as error:
+            rejects.report(index, f"cannot be opened: {error.strerror}", b"")
+            continue
+        try:
+            envelope = read_envelope(raw, index, box.separator(index))
+        except NotMailError as error:
+            rejects.report(index, str(error), raw)
+            continue
+        unique = known.unique(envelope, raw)
+        if unique is None:
+            rejects.report(index, DUPLICATE, raw)
+        else:
+            envelopes.append(unique)
+    return envelopes
+
+
+class _Ids:
+    """Keeps ids apart. Hashes are made only for ids that occur again."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._first: dict[str, Envelope] = {}
+        self._hashes: dict[str, set[str]] = {}
+
+    def unique(self, envelope: Envelope, raw: bytes) -> Envelope | None:
+        """Return the envelope under an id of its own; ``None`` for an exact copy."""
+        first = self._first.setdefault(envelope.id, envelope)
+        if first is envelope:
+            return envelope
+        seen = self._hashes.get(envelope.id)
+        if seen is None:
+            try:
+                seen = {sha256(self._box.raw(first.index))}
+            except OSError:  # gone since; it is reported when its body is read
+                seen = set()
+            self._hashes[envelope.id] = seen
+        digest = sha256(raw)
+        if digest in seen:
+            return None
+        seen.add(digest)
+        number = len(seen)
+        while (name := f"{envelope.id}#{number}") in self._first:
+            number += 1
+        renamed = dataclasses.replace(envelope, id=name, conversation=_shared(envelope, first))
+        self._first[name] = renamed
+        return renamed
+
+
+def _shared(envelope: Envelope, first: Envelope) -> str:
+    """Keep two forms of one mail together (a list's and the sender's), by their subject."""
+    if envelope.conversation or plain_subject(envelope.subject) != plain_subject(first.subject):
+        return envelope.conversation
+    return f"id:{first.id}"
+
+
+def _messages(
+    box: Box, mails: list[Envelope], sides: Sides, rejects: Rejects
+) -> tuple[Message, ...]:
+    messages = []
+    for mail in mails:
+        try:
+            raw = box.raw(mail.index)
+        except OSError as error:
+            rejects.report(mail.index, f"cannot be opened: {error.strerror}", b"")
+            continue
+        role, confidence = sides.role(mail)
+        messages.append(
+            build_message(
+                mail,
+                raw,
+                id=mail.id,
+                role=role,
+                confidence=confidence,
+                automatic=sides.automatic(mail),
+            )
+        )
+    return tuple(messages)

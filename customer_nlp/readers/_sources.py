@@ -1,0 +1,275 @@
+"""Which format a path holds, and the way from there to threads."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from customer_nlp.errors import InvalidRecordError, SourceError
+from customer_nlp.readers._boxes import (
+    FileBox,
+    MboxBox,
+    eml_files,
+    maildir_files,
+    starts_as_mbox,
+)
+from customer_nlp.readers._inbox import mail_threads
+from customer_nlp.readers._rejects import OnError, Rejects
+from customer_nlp.readers._roles import OwnAddresses
+from customer_nlp.readers._tables import csv_threads, has_text_column, json_threads
+from customer_nlp.records import Thread
+
+__all__ = ["FORMATS", "read"]
+
+_Reader = Callable[[Path, Rejects, OwnAddresses], Iterator[Thread]]
+
+
+class _Format(NamedTuple):
+    """One row of the registry."""
+
+    read: _Reader
+    folder: bool | None  # whether it is a folder; None: either
+    expected: str
+
+
+def _mbox(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thread]:
+    if not starts_as_mbox(_head(path)):
+        raise SourceError(
+            "An mbox starts with a line 'From sender date'; this file does not. Leave the format "
+            "out to have it detected, or export the mailbox again.",
+            source=rejects.source,
+        )
+    return mail_threads(MboxBox(path), rejects, own)
+
+
+def _maildir(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thread]:
+    if not (found := maildir_files(path)):
+        raise SourceError(
+            "A Maildir holds mails in its folders cur and new; there is none. "
+            "Check the path, or pass a folder of .eml files.",
+            source=rejects.source,
+        )
+    return mail_threads(FileBox(found), rejects, own)
+
+
+def _eml(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thread]:
+    found = eml_files(path) if path.is_dir() else [path]
+    if not found:
+        raise _no_mail(rejects.source)
+    return mail_threads(FileBox(found), rejects, own)
+
+
+#: Format name to reader. A further format is one more row, and a line in `_detect_file`.
+FORMATS: Final[dict[str, _Format]] = {
+    "mbox": _Format(_mbox, folder=False, expected="an mbox file"),
+    "maildir": _Format(_maildir, folder=True, expected="a Maildir folder"),
+    "eml": _Format(_eml, folder=None, expected="an .eml file or a folder of them"),
+    "csv": _Format(csv_threads, folder=False, expected="a CSV file"),
+    "jsonl": _Format(json_threads, folder=False, expected="a JSON Lines or JSON file"),
+}
+
+_HEAD_BYTES: Final = 65536
+
+
+def read(
+    source: str | os.PathLike[str],
+    format: str = "auto",  # noqa: A002 - a public name
+    *,
+    own_domains: Iterable[str] = (),
+    on_error: OnError = "raise",
+) -> Iterator[Thread]:
+    """Read threads from a mailbox, a table or transcripts.
+
+    Parameters
+    ----------
+    source : str or path
+        An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, or
+        JSON Lines (or one JSON array) with a message or a thread an item.
+    format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl'}, default='auto'
+        ``auto`` looks at the path and at the first bytes.
+    own_domains : iterable of str
+        Domains (their sub-domains count) and addresses of the company. Mails from them are the
+        agents'. Without any, the company is guessed and `Message.role_confidence` says how
+        surely.
+    on_error : {'raise', 'skip'} or callable, default='raise'
+        What to do with a record that cannot be read; a callable takes the `ParseError`. Every
+        record of the source becomes one message of one thread, or one such error. An exact
+        copy of an earlier message is an error too; another message under the same id is kept
+        under a new one.
+
+    Returns
+    -------
+    iterator of Thread
+        In order of first appearance.
+
+    Raises
+    ------
+    SourceError
+        At once, when the source as a whole cannot be read: missing, empty, of an unknown kind.
+    ParseError
+        While iterating, at the first bad record, unless `on_error` says otherwise.
+    InvalidRecordError
+        For an unknown format, domain or `on_error`.
+
+    Notes
+    -----
+    Cost: linear, n log n for threading. Of mailboxes, memory holds the headers and one thread
+    at a time; of tables with a thread column, all messages.
+    """
+    own = OwnAddresses(own_domains)
+    path = Path(source)
+    rejects = Rejects(str(path), on_error)
+    if format != "auto" and format not in FORMATS:
+        raise InvalidRecordError(
+            f"The format must be auto or one of {', '.join(FORMATS)}; got another.", field="format"
+        )
+    try:
+        _check(path)
+        name = _detect(path) if format == "auto" else _given(path, format)
+        return FORMATS[name].read(path, rejects, own)
+    except SourceError:
+        raise
+    except OSError as error:
+        raise SourceError(
+            f"The source cannot be opened: {error.strerror or type(error).__name__}. "
+            "Check its name and your permissions.",
+            source=str(path),
+        ) from error
+
+
+def _check(path: Path) -> None:
+    if not path.exists():
+        raise SourceError("There is no such file or folder. Check the path.", source=str(path))
+    if path.is_dir():
+        return
+    if not path.is_file():
+        raise SourceError(
+            "Expected a file or a folder; got a device, pipe or socket. Save it to a file first.",
+            source=str(path),
+        )
+    if not path.stat().st_size:
+        raise SourceError("The file is empty. Export it again.", source=str(path))
+
+
+def _given(path: Path, name: str) -> str:
+    chosen = FORMATS[name]
+    if chosen.folder is not None and path.is_dir() != chosen.folder:
+        came = "a folder" if path.is_dir() else "a file"
+        raise SourceError(
+            f"Expected {chosen.expected}; got {came}. Leave the format out to have it detected.",
+            source=str(path),
+        )
+    if path.is_file():
+        _refuse_binary(path, _head(path))
+    return name
+
+
+def _detect(path: Path) -> str:
+    return _detect_folder(path) if path.is_dir() else _detect_file(path)
+
+
+def _detect_folder(path: Path) -> str:
+    if (path / "cur").is_dir() or (path / "new").is_dir():
+        return "maildir"
+    if eml_files(path):
+        return "eml"
+    if maildir_files(path):
+        return "maildir"
+    raise _no_mail(str(path))
+
+
+def _no_mail(source: str) -> SourceError:
+    return SourceError(
+        "The folder holds no mail: expected .eml files, or a Maildir with cur and new. "
+        "Pass mbox, CSV and JSON files one at a time.",
+        source=source,
+    )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+# First bytes -> what the file is and the way out.
+_BINARY: Final = (
+    (0, b"PK\x03\x04", "a zip archive or an Excel/Word file", "Unpack it, or save it as CSV."),
+    (0, b"PK\x05\x06", "an empty zip archive", "Export it again."),
+    (0, b"\x1f\x8b", "a gzip archive", "Unpack it first."),
+    (0, b"BZh", "a bzip2 archive", "Unpack it first."),
+    (0, b"\xfd7zXZ", "an xz archive", "Unpack it first."),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first."),
+    (0, b"Rar!", "a RAR archive", "Unpack it first."),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Unpack it first."),
+    (257, b"ustar", "a tar archive", "Unpack it first."),
+    (0, b"PAR1", "a Parquet file", "Save it as CSV or JSON Lines."),
+    (0, b"SQLite format 3", "an SQLite database", "Export a table as CSV."),
+    (0, b"!BDN", "an Outlook .pst file", "Convert it to mbox, for instance with readpst."),
+    (
+        0,
+        b"\xd0\xcf\x11\xe0",
+        "an Outlook .msg or an old Office file",
+        "Save it as .eml or as CSV.",
+    ),
+    (0, b"%PDF", "a PDF", "Export the mails as .eml or mbox."),
+    (0, b"\x89PNG", "a picture", "Pass a mailbox or a table."),
+    (0, b"\xff\xd8\xff", "a picture", "Pass a mailbox or a table."),
+)
+
+
+def _refuse_binary(path: Path, head: bytes) -> None:
+    for offset, magic, kind, way_out in _BINARY:
+        if head[offset : offset + len(magic)] == magic:
+            raise SourceError(
+                f"Expected a mailbox or a table; got {kind}. {way_out}", source=str(path)
+            )
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return
+    sample = head[:4096]
+    controls = sum(1 for byte in sample if byte < 32 and byte not in b"\t\n\r\f\x1b")
+    if controls * 10 > len(sample):
+        raise SourceError(
+            "Expected a mailbox or a table; got binary data. Pass an mbox, a Maildir, .eml, CSV "
+            "or JSON Lines.",
+            source=str(path),
+        )
+
+
+# One of these among the first headers makes a mail.
+_MAIL_HEADER: Final = re.compile(
+    rb"^(?:from|to|date|subject|received|return-path|message-id|mime-version|delivered-to|cc"
+    rb"|reply-to|content-type|sender|envelope-to|x-[a-z-]{1,60})[ \t]{0,9}:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HEADER_LINE: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,9}:")
+
+
+def _detect_file(path: Path) -> str:
+    head = _head(path)
+    _refuse_binary(path, head)
+    if starts_as_mbox(head):
+        return "mbox"
+    suffix = path.suffix.lower()
+    text = _text_of(head)
+    if suffix not in {".csv", ".tsv", ".eml"} and text.startswith(("{", "[")):
+        return "jsonl"
+    first = text.partition("\n")[0].partition("\r")[0]
+    is_mail = bool(_HEADER_LINE.match(head) and _MAIL_HEADER.search(head.partition(b"\n\n")[0]))
+    if suffix == ".eml" or (is_mail and suffix not in {".csv", ".tsv"}):
+        return "eml"
+    if suffix in {".csv", ".tsv"} or has_text_column(first[:10_000]) or first.startswith("sep="):
+        return "csv"
+    raise SourceError(
+        "The file is of no known kind: expected an mbox (first line 'From …'), a mail with "
+        "headers, a table with a header line, or JSON Lines. Name the format if it is one.",
+        source=str(path),
+    )
+
+
+def _text_of(head: bytes) -> str:
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return head.decode("utf-16", "replace").lstrip("\ufeff \t\r\n")
+    return head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
