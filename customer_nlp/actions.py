@@ -15,12 +15,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from customer_nlp import timeline
 from customer_nlp.artifacts import ModelFolder
 from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, CORE_SIGNALS, CUES, FINDINGS, TIMINGS
 from customer_nlp.errors import ModelFormatError
+from customer_nlp.records import Message
+from customer_nlp.signals import ScoredMessage
 
-__all__ = ["FEATURES", "Advice", "Recommender", "ThreadFeatures", "Turn"]
+__all__ = ["FEATURES", "Advice", "Recommender", "ThreadFeatures", "Turn", "observe"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -234,6 +237,39 @@ class ThreadFeatures:
             ("message.length", float(np.log1p(now.length) / 5)),
             ("message.questions", float(min(now.questions, 5))),
         }
+
+
+def observe(features: ThreadFeatures, scored: ScoredMessage, earlier: Sequence[Message]) -> None:
+    """Take one scored message into account.
+
+    Parameters
+    ----------
+    features : ThreadFeatures
+        Changed in place.
+    scored : ScoredMessage
+        The next message of the thread.
+    earlier : sequence of Message
+        Those before it.
+    """
+    message = scored.message
+    if scored.scores is None:
+        if timeline.bounced(message, earlier):
+            features.note_bounce()
+        return
+    features.add(
+        Turn(
+            message.role,
+            scored.scores.graded[0],
+            scored.scores.cues[0],
+            scored.scores.findings[0],
+            scored.scores.hidden[0],
+            length=len(scored.text),
+            questions=scored.text.count("?"),
+            sent_at=message.sent_at,
+            joined=timeline.joined(message, earlier),
+            reports=timeline.reports(scored.text) if message.role == "customer" else 0,
+        )
+    )
 
 
 def _log_hours(start: datetime | None, end: datetime | None) -> float:

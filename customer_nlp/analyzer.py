@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -24,8 +23,14 @@ from customer_nlp.records import (
     Signal,
     Thread,
 )
-from customer_nlp.signals import Scores, SignalModel, SignalTable
-from customer_nlp.text import language, segment
+from customer_nlp.signals import (
+    ScoredMessage,
+    Scores,
+    SignalModel,
+    SignalTable,
+    score_messages,
+)
+from customer_nlp.text import segment
 
 __all__ = ["Analyzer", "as_thread", "load"]
 
@@ -33,12 +38,7 @@ ThreadLike = Thread | str | Sequence[Message | Mapping[str, Any]]
 
 #: Threads scored in one go by `analyze_many`; results do not depend on it.
 _THREADS_AT_ONCE: Final = 64
-#: Below this share of known words a text is far from anything that the model has seen.
-_KNOWN_ENOUGH: Final = 0.35
-#: A guess of the language is acted on from this score.
-_LANGUAGE_SURE: Final = 0.6
 MAX_REASONS: Final = 3
-SUPPORTED_LANGUAGES: Final = ("en",)
 
 
 def load(model: str | Path | None = None) -> Analyzer:
@@ -104,19 +104,6 @@ def _zoned(message: Message) -> Message:
     return message if message.zones else message.replace(zones=segment(message.text))
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """One message with all that was computed for it."""
-
-    message: Message
-    text: str
-    offsets: tuple[tuple[int, int], ...]
-    scores: Scores | None
-    grades: tuple[int, int, int]
-    language: str | None
-    abstained: str | None
-
-
 class Analyzer:
     """Reads threads and says what to do next.
 
@@ -156,9 +143,7 @@ class Analyzer:
         """
         return self._signals.table(texts)
 
-    def analyze(
-        self, thread: ThreadLike, *, now: datetime | None = None
-    ) -> Analysis:
+    def analyze(self, thread: ThreadLike, *, now: datetime | None = None) -> Analysis:
         """Say what a thread shows and what to do next.
 
         Parameters
@@ -215,52 +200,20 @@ class Analyzer:
     def _analyze_batch(
         self, threads: Sequence[Thread], now: datetime | None, *, every_turn: bool
     ) -> Iterator[Analysis]:
-        scored = iter(self._score([m for thread in threads for m in thread.messages]))
+        messages = [message for thread in threads for message in thread.messages]
+        scored = iter(score_messages(self._signals, messages))
         for thread in threads:
             work = _ThreadWork(self, thread, list(islice(scored, len(thread))), now)
             yield from work.analyses(every_turn=every_turn)
 
-    def _score(self, messages: Sequence[Message]) -> list[_Scored]:
-        texts = [_scored_text(message) for message in messages]
-        scores = self._signals.score([text for text, _ in texts])
-        grades = self._signals.grades(scores).tolist()
-        return [
-            self._scored(message, text, offsets, scores.row(i), tuple(grades[i]))
-            for i, (message, (text, offsets)) in enumerate(zip(messages, texts, strict=True))
-        ]
-
-    @staticmethod
-    def _scored(
-        message: Message,
-        text: str,
-        offsets: tuple[tuple[int, int], ...],
-        scores: Scores,
-        grades: tuple[int, ...],
-    ) -> _Scored:
-        code, sureness = language(text)
-        sure = code if sureness >= _LANGUAGE_SURE else None
-        reason = None
-        if message.automatic or message.role == "system" or not message.public:
-            reason = "automatic"
-        elif not any(c.isalpha() for c in text):
-            reason = "too_short"
-        elif sure is not None and sure not in SUPPORTED_LANGUAGES:
-            reason = "language"
-        elif float(scores.known[0]) < _KNOWN_ENOUGH:
-            reason = "out_of_domain"
-        kept = (int(grades[0]), int(grades[1]), int(grades[2])) if reason is None else (0, 0, 0)
-        return _Scored(message, text, offsets, None if reason else scores, kept, sure, reason)
-
     def evidence_of(
-        self, text: str, offsets: Sequence[tuple[int, int]], names: Sequence[str]
+        self, scored: ScoredMessage, names: Sequence[str]
     ) -> dict[str, tuple[Evidence, ...]]:
-        """Find the words behind signals of a text, as ranges of the message it came from."""
+        """Find the words behind signals of a message, as ranges of its text."""
         if not names:
             return {}
-        found = self._signals.evidence(text, names)
-        if len(offsets) == 1 and offsets[0] == (0, 0):
-            return found
-        return {name: _relocate(spans, offsets) for name, spans in found.items()}
+        found = self._signals.evidence(scored.text, names)
+        return {name: scored.relocated(spans) for name, spans in found.items()}
 
     def cues_of(self, scores: Scores) -> dict[str, float]:
         """Return the cues at or above their thresholds with their probabilities."""
@@ -270,7 +223,7 @@ class Analyzer:
             if p >= self._signals.cue_thresholds[cue]
         }
 
-    def findings_of(self, scored: _Scored) -> tuple[Finding, ...]:
+    def findings_of(self, scored: ScoredMessage) -> tuple[Finding, ...]:
         """Return the findings on one agent's message."""
         if scored.scores is None:
             return ()
@@ -279,7 +232,7 @@ class Analyzer:
             for name, p in zip(FINDINGS, scored.scores.findings[0], strict=True)
             if p >= self._signals.finding_thresholds[name]
         ]
-        evidence = self.evidence_of(scored.text, scored.offsets, names)
+        evidence = self.evidence_of(scored, names)
         return tuple(
             Finding(name, spans[0].start, spans[0].end, actions.reason(f"reply.{name}") or name)
             for name, spans in evidence.items()
@@ -298,7 +251,7 @@ class _ThreadWork:
     """Walks once through a thread, turn by turn, and makes analyses on the way."""
 
     def __init__(
-        self, analyzer: Analyzer, thread: Thread, scored: list[_Scored], now: datetime | None
+        self, analyzer: Analyzer, thread: Thread, scored: list[ScoredMessage], now: datetime | None
     ) -> None:
         self._analyzer = analyzer
         self._thread = thread
@@ -325,33 +278,14 @@ class _ThreadWork:
             for one in self._scored[:before]
         )
 
-    def _take(self, index: int, scored: _Scored) -> None:
-        message = scored.message
-        earlier = self._thread.messages[:index]
-        if scored.scores is not None:
-            graded, cues = scored.scores.graded[0], scored.scores.cues[0]
-            self._features.add(
-                actions.Turn(
-                    message.role,
-                    graded,
-                    cues,
-                    scored.scores.findings[0],
-                    scored.scores.hidden[0],
-                    length=len(scored.text),
-                    questions=scored.text.count("?"),
-                    sent_at=message.sent_at,
-                    joined=timeline.joined(message, earlier),
-                    reports=timeline.reports(scored.text) if message.role == "customer" else 0,
-                )
-            )
-        elif timeline.bounced(message, earlier):
-            self._features.note_bounce()
+    def _take(self, index: int, scored: ScoredMessage) -> None:
+        actions.observe(self._features, scored, self._thread.messages[:index])
         self._done.append(self._message_analysis(scored))
-        findings = scored.scores.findings[0] if scored.scores is not None else None
-        is_reply = message.role == "agent" and findings is not None
-        self._faulty.append(float(findings.max()) if is_reply and findings is not None else 0.0)
+        reply = scored.message.role == "agent" and scored.scores is not None
+        worst = scored.scores.findings.max() if reply and scored.scores is not None else 0.0
+        self._faulty.append(float(worst))
 
-    def _message_analysis(self, scored: _Scored) -> MessageAnalysis:
+    def _message_analysis(self, scored: ScoredMessage) -> MessageAnalysis:
         message = scored.message
         signals: tuple[Signal, ...] = ()
         cues: dict[str, float] = {}
@@ -359,7 +293,7 @@ class _ThreadWork:
         if scored.scores is not None and message.role == "customer":
             cues = self._analyzer.cues_of(scored.scores)
             shown = [n for n, grade in zip(CORE_SIGNALS, scored.grades, strict=True) if grade]
-            evidence = self._analyzer.evidence_of(scored.text, scored.offsets, shown)
+            evidence = self._analyzer.evidence_of(scored, shown)
             signals = tuple(
                 Signal(name, float(scored.scores.graded[0, 3 * i]), grade, evidence.get(name, ()))
                 for i, (name, grade) in enumerate(zip(CORE_SIGNALS, scored.grades, strict=True))
@@ -477,7 +411,7 @@ class _ThreadWork:
             spans: Sequence[Evidence] = signal.evidence
         elif name in done.cues:
             if (index, name) not in self._cue_words:
-                found = self._analyzer.evidence_of(scored.text, scored.offsets, [name])
+                found = self._analyzer.evidence_of(scored, [name])
                 self._cue_words[index, name] = found[name]
             spans = self._cue_words[index, name]
         else:
@@ -495,38 +429,3 @@ _FALLBACK_REASONS: Final[Mapping[str, str]] = {
     "reply": "nothing here needs more than an ordinary answer",
     "close": "nothing more is asked for",
 }
-
-
-def _scored_text(message: Message) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """Return the words to score and, piece by piece, where they stand in the message.
-
-    New text is scored; a mail that holds nothing else than a forward is scored by that.
-    """
-    zones = list(message.zones)
-    if not zones or (len(zones) == 1 and zones[0].kind == "new"):
-        return message.text, ((0, 0),)
-    for kinds in (("new",), ("forward",)):
-        pieces = [(zone.start, zone.end) for zone in zones if zone.kind in kinds]
-        text = "".join(message.text[start:end] for start, end in pieces)
-        if text.strip():
-            position, offsets = 0, []
-            for start, end in pieces:
-                offsets.append((position, start))
-                position += end - start
-            return text, tuple(offsets)
-    return "", ((0, 0),)
-
-
-def _relocate(
-    spans: Sequence[Evidence], offsets: Sequence[tuple[int, int]]
-) -> tuple[Evidence, ...]:
-    """Move ranges of the scored text to ranges of the message; one over a seam is cut there."""
-    moved = []
-    for span in spans:
-        piece = max(i for i, (position, _) in enumerate(offsets) if position <= span.start)
-        position, start = offsets[piece]
-        limit = offsets[piece + 1][0] if piece + 1 < len(offsets) else span.end
-        end = min(span.end, limit)
-        text = span.text[: end - span.start]
-        moved.append(Evidence(start + span.start - position, start + end - position, text))
-    return tuple(moved)

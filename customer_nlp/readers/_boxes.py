@@ -137,8 +137,9 @@ class FileBox:
 
     def raw(self, index: int) -> bytes:
         """Return the bytes of one mail."""
-        raw = self._paths[index].read_bytes()
-        return raw.removeprefix(b"\xef\xbb\xbf")
+        raw = self._paths[index].read_bytes().removeprefix(b"\xef\xbb\xbf")
+        # Mails cut out of an mbox may still have its separator.
+        return raw[raw.find(b"\n") + 1 :] if starts_as_mbox(raw[:_LINE_CHARS]) else raw
 
     def close(self) -> None:
         """Do nothing: no file is kept open."""

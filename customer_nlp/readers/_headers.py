@@ -75,7 +75,7 @@ def _codec(label: str) -> str | None:
         found = codecs.lookup(name).name
         if found in _NO_TEXT:
             return None
-        b"".decode(found)  # refuses codecs such as hex that give no text
+        b"a".decode(found, "ignore")  # refuses codecs such as hex that give no text
     except (LookupError, ValueError):
         return None
     return _SUPERSETS.get(found, found)
@@ -180,7 +180,6 @@ def decode_words(value: str) -> str:
     return "".join(pieces)
 
 
-_FOLD: Final = re.compile(r"\r?\n[ \t]+")
 _NAME: Final = re.compile(r"[!-9;-~]{1,200}[ \t]{0,20}:")
 _REPEATABLE: Final = frozenset({"to", "cc"})
 _BREAK: Final = re.compile(rb"\r?\n")
@@ -225,7 +224,10 @@ def split_head(
     headers: dict[str, str] = {}
     many: dict[str, list[str]] = {}
     found = 0
-    for line in _FOLD.sub(" ", text).split("\n"):
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    # Unfolding (RFC 5322 section 2.2.3): a line that starts with white space goes on.
+    for line in text.replace("\n ", " ").replace("\n\t", " ").split("\n"):
         name, colon, value = line.partition(":")
         key = name.rstrip().lower()
         if not colon or " " in key:
@@ -304,6 +306,9 @@ def message_ids(value: str) -> tuple[str, ...]:
 
 # The bare form that most headers have. Everything else goes through the scanner below.
 _PLAIN: Final = re.compile(r"[^\s<>,;:()\"@\[\]]{1,100}@[^\s<>,;:()\"@]{1,250}")
+_NAMED: Final = re.compile(
+    r"(\"?)([^\"\\,;:<>()@]{0,100})\1\s{0,3}<([^\s<>,;:()\"@\[\]]{1,100}@[^\s<>,;:()\"@]{1,250})>"
+)
 _RUN: Final = re.compile(r'[^"\\,;:<>()]+')
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -366,6 +371,8 @@ def addresses(value: str) -> tuple[tuple[str, str], ...]:
         return ()
     if "," not in value and _PLAIN.fullmatch(value):
         return (("", value.lower()),)
+    if match := _NAMED.fullmatch(value):
+        return ((decode_words(match[2]).strip(" \t'\""), match[3].lower()),)
     pairs = []
     for name, address in _split_addresses(value):
         if not address and (match := _PLAIN.search(name)):

@@ -29,7 +29,7 @@ from customer_nlp.readers._mime import MAILS, body_text, leaves, parse_part, pay
 from customer_nlp.readers._rejects import sha256
 from customer_nlp.records import Message
 
-__all__ = ["Envelope", "NotMailError", "build_message", "read_envelope"]
+__all__ = ["Envelope", "NotMailError", "build_message", "is_binary", "read_envelope"]
 
 _WANTED: Final = frozenset(
     {
@@ -124,7 +124,7 @@ def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
     if not raw.strip():
         raise NotMailError("an empty record")
     headers, start, found = split_head(raw, _WANTED)
-    if not found and _is_binary(raw):
+    if not found and is_binary(raw):
         raise NotMailError("no mail header, and bytes that are no text")
     get = headers.get
     name, sender = _author(headers)
@@ -163,17 +163,18 @@ def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
     )
 
 
-def _is_binary(raw: bytes) -> bool:
+def is_binary(raw: bytes) -> bool:
+    """Tell bytes that are no text in any common charset, by their first 4 kB."""
     head = raw[:4096]
     controls = sum(1 for byte in head if byte < 32 and byte not in b"\t\n\r\f\x1b")
-    return controls * 20 > len(head)
+    return controls * 40 > len(head)
 
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]{1,80}")
 
 
 def _one_line(value: str) -> str:
-    return _CONTROLS.sub(" ", value).strip()
+    return (value if value.isprintable() else _CONTROLS.sub(" ", value)).strip()
 
 
 def _author(headers: Mapping[str, str]) -> tuple[str, str]:
@@ -250,8 +251,9 @@ def _is_automatic(headers: Mapping[str, str], subject: str) -> bool:
         return True
     if headers.get("precedence", "").lower() in {"auto_reply", "auto-reply"}:
         return True
-    if any(headers.get(name, "no").lower() != "no" for name in _RESPONDER_HEADERS):
-        return True
+    for name in _RESPONDER_HEADERS:
+        if name in headers and headers[name].lower() != "no":
+            return True
     lowered = subject.lower()[:200]
     if "x-auto-response-suppress" in headers:
         return any(phrase in lowered for phrase in _AWAY)

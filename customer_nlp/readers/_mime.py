@@ -151,7 +151,9 @@ def payload(part: Part) -> bytes:
     except binascii.Error:
         pass
     letters = re.sub(rb"[^A-Za-z0-9+/]", b"", part.body)
-    return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+    if len(letters) % 4 == 1:  # six bits make no byte
+        letters = letters[:-1]
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 
 
 def clean(text: str) -> str:

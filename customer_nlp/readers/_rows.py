@@ -231,23 +231,13 @@ def _role(
     record: Mapping[str, Any], sender: str | None, own: OwnAddresses
 ) -> tuple[str, float, bool]:
     """Return the role, how sure it is, and whether the word for it means a machine."""
-    given = record.get("role")
-    if isinstance(given, dict):
-        given = given.get("role") or given.get("type") or given.get("name")
-    confidence = 1.0
-    if isinstance(stored := record.get("role_confidence"), int | float) and 0 <= stored <= 1:
-        confidence = float(stored)
-    for flag, when_true, when_false in (
-        ("by_customer", "customer", "agent"),
-        ("by_agent", "agent", "customer"),
-    ):
-        if given in {None, ""} and (value := _flag(record.get(flag))) is not None:
-            given = when_true if value else when_false
-    if given not in {None, ""}:
-        role = _ROLE_WORDS.get(field_name(str(given)))
+    given = _role_given(record)
+    if given:
+        role = _ROLE_WORDS.get(field_name(given))
         if role is not None:
-            return ("agent" if role == "bot" else role), confidence, role in {"bot", "system"}
-        if "@" not in str(given):
+            automatic = role in {"bot", "system"}
+            return ("agent" if role == "bot" else role), _confidence(record), automatic
+        if "@" not in given:
             raise BadRowError(f"an unknown role; expected {_ACCEPTED_ROLES}")
         sender = sender or _person(given)
     word = _ROLE_WORDS.get(field_name(sender or ""))
@@ -256,6 +246,27 @@ def _role(
     if own and sender and "@" in sender:
         return ("agent" if sender.lower() in own else "customer"), 1.0, False
     return "customer", ROLE_UNKNOWN_CONFIDENCE, False
+
+
+def _role_given(record: Mapping[str, Any]) -> str | None:
+    """Return the word for the role, from a column of words or one of yes and no."""
+    given = record.get("role")
+    if isinstance(given, dict):
+        given = given.get("role") or given.get("type") or given.get("name")
+    if given is not None and not isinstance(given, str | int | float):
+        raise BadRowError(f"the role must be a word; got {type(given).__name__}")
+    if word := _string(given):
+        return word
+    if (by_customer := _flag(record.get("by_customer"))) is not None:
+        return "customer" if by_customer else "agent"
+    if (by_agent := _flag(record.get("by_agent"))) is not None:
+        return "agent" if by_agent else "customer"
+    return None
+
+
+def _confidence(record: Mapping[str, Any]) -> float:
+    stored = record.get("role_confidence")
+    return float(stored) if isinstance(stored, int | float) and 0 <= stored <= 1 else 1.0
 
 
 def _flag(value: object) -> bool | None:
@@ -270,13 +281,17 @@ def _flag(value: object) -> bool | None:
 def _zones(value: object) -> tuple[Zone, ...]:
     if not isinstance(value, list):
         return ()
-    try:
-        return tuple(
-            Zone(item["kind"], item["start"], item["end"], item.get("confidence", 1.0))
-            for item in value
-        )
-    except (TypeError, KeyError, AttributeError):
-        raise BadRowError("zones that are no list of {kind, start, end}") from None
+    zones = []
+    for item in value:
+        if not isinstance(item, dict):
+            raise BadRowError("zones that are no list of {kind, start, end}")
+        kind, start, end = item.get("kind"), item.get("start"), item.get("end")
+        confidence = item.get("confidence", 1.0)
+        numbers = isinstance(start, int) and isinstance(end, int)
+        if not (isinstance(kind, str) and numbers and isinstance(confidence, int | float)):
+            raise BadRowError("zones that are no list of {kind, start, end}")
+        zones.append(Zone(kind, int(start or 0), int(end or 0), float(confidence)))
+    return tuple(zones)
 
 
 def when(value: object) -> datetime | None:

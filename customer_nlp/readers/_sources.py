@@ -17,6 +17,7 @@ from customer_nlp.readers._boxes import (
     starts_as_mbox,
 )
 from customer_nlp.readers._inbox import mail_threads
+from customer_nlp.readers._mail import is_binary
 from customer_nlp.readers._rejects import OnError, Rejects
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.readers._tables import csv_threads, has_text_column, json_threads
@@ -226,11 +227,9 @@ def _refuse_binary(path: Path, head: bytes) -> None:
             raise SourceError(
                 f"Expected a mailbox or a table; got {kind}. {way_out}", source=str(path)
             )
-    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return
-    sample = head[:4096]
-    controls = sum(1 for byte in sample if byte < 32 and byte not in b"\t\n\r\f\x1b")
-    if controls * 10 > len(sample):
+    wide = head[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    # Below the headers of a mail anything may follow.
+    if not wide and is_binary(head) and not (starts_as_mbox(head) or _starts_as_mail(head)):
         raise SourceError(
             "Expected a mailbox or a table; got binary data. Pass an mbox, a Maildir, .eml, CSV "
             "or JSON Lines.",
@@ -247,6 +246,11 @@ _MAIL_HEADER: Final = re.compile(
 _HEADER_LINE: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,9}:")
 
 
+def _starts_as_mail(head: bytes) -> bool:
+    block = re.split(rb"\n\r?\n", head, maxsplit=1)[0]
+    return bool(_HEADER_LINE.match(head) and _MAIL_HEADER.search(block))
+
+
 def _detect_file(path: Path) -> str:
     head = _head(path)
     _refuse_binary(path, head)
@@ -257,8 +261,7 @@ def _detect_file(path: Path) -> str:
     if suffix not in {".csv", ".tsv", ".eml"} and text.startswith(("{", "[")):
         return "jsonl"
     first = text.partition("\n")[0].partition("\r")[0]
-    is_mail = bool(_HEADER_LINE.match(head) and _MAIL_HEADER.search(head.partition(b"\n\n")[0]))
-    if suffix == ".eml" or (is_mail and suffix not in {".csv", ".tsv"}):
+    if suffix == ".eml" or (_starts_as_mail(head) and suffix not in {".csv", ".tsv"}):
         return "eml"
     if suffix in {".csv", ".tsv"} or has_text_column(first[:10_000]) or first.startswith("sep="):
         return "csv"

@@ -31,7 +31,7 @@ class _Table:
         self.own = own
         self._threads: dict[str, list[Message]] = {}
         self._hashes: dict[tuple[str, str], set[str]] = {}
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}  # thread id -> how often it was wanted
 
     def add(
         self, index: int, record: Mapping[str, Any], raw: bytes, thread: str | None = None
@@ -72,10 +72,11 @@ class _Table:
 
     def thread_id(self, wanted: str) -> str:
         """Return a thread id that no other thread of this source has."""
-        name, number = wanted, 2
+        name = wanted
         while name in self._taken:
-            name, number = f"{wanted}#{number}", number + 1
-        self._taken.add(name)
+            self._taken[wanted] += 1
+            name = f"{wanted}#{self._taken[wanted]}"
+        self._taken[name] = 1
         return name
 
     def build(self, identifier: str, messages: Iterable[Message], **known: str | None) -> Thread:
@@ -219,26 +220,9 @@ def _csv_rows(
 ) -> Iterator[Thread]:
     where = {field: names.index(column) for field, column in columns.items()}
     markup = "html" in field_name(columns["text"])
-    tap = _Tap(lines)
-    reader = csv.reader(iter(tap), delimiter=delimiter)
-    index = -1
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error:
-            index += 1
-            table.rejects.report(index, "not readable as a row of the table", _raw(tap.record()))
-            continue
-        raw = tap.record()
-        if not any(cells):
-            if raw.strip(" \t\r\n"):  # a row of empty cells is a record, a blank line is none
-                index += 1
-                table.rejects.report(index, "a row of empty cells", _raw(raw))
-            continue
-        index += 1
-        if problem := _row_problem(cells, raw, names, where["text"]):
+    for index, (cells, raw) in enumerate(_csv_records(lines, delimiter)):
+        problem = _row_problem(cells, raw, names, where["text"])
+        if cells is None or problem:
             table.rejects.report(index, problem, _raw(raw))
             continue
         record: dict[str, Any] = {
@@ -255,11 +239,32 @@ def _csv_rows(
     yield from table.grouped()
 
 
+def _csv_records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str] | None, str]]:
+    """Yield the cells of each record, or ``None`` for one that is no row, with its raw text."""
+    tap = _Tap(lines)
+    reader = csv.reader(iter(tap), delimiter=delimiter)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield None, tap.record()
+            continue
+        raw = tap.record()
+        if raw.strip(" \t\r\n"):  # a blank line is no record
+            yield cells, raw
+
+
 def _raw(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _row_problem(cells: list[str], raw: str, names: list[str], text_at: int) -> str:
+def _row_problem(cells: list[str] | None, raw: str, names: list[str], text_at: int) -> str:
+    if cells is None:
+        return "not readable as a row of the table"
+    if not any(cells):
+        return "a row of empty cells"
     if raw.count('"') % 2 and raw.count("\n") > 1:
         return (
             "a quoted cell is opened and never closed; "

@@ -103,11 +103,6 @@ class Conversation:
 
     mails: list[Envelope] = field(default_factory=list)
 
-    @property
-    def first_index(self) -> int:
-        """Position of its first mail in the source."""
-        return min(mail.index for mail in self.mails)
-
 
 def by_headers(envelopes: Sequence[Envelope]) -> list[Conversation]:
     """Group mails that name one another, or a mail that is missing.
@@ -324,7 +319,7 @@ def _by_date(mails: list[Envelope]) -> list[Envelope]:
             anchor = previous if anchor < 0 or anchor not in keys else anchor
             if anchor >= 0:
                 date, rank = keys[anchor][:2]
-                keys[at] = (date, rank + 1, 0, at)
+                keys[at] = (date, rank or 1, 0, at)  # behind dated ones, else as in the file
             else:
                 keys[at] = (upcoming[at], -1, 0, at)
         previous = at

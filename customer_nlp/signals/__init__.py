@@ -15,13 +15,21 @@ from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE, SIGNA
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
 from customer_nlp.records import Evidence
 from customer_nlp.signals._evidence import find_evidence
+from customer_nlp.signals._messages import ScoredMessage, score_messages
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import OOV_BUCKETS, TokenIds, Vocabulary, token_spans
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OUTPUTS", "Scores", "SignalModel", "SignalTable"]
+__all__ = [
+    "OUTPUTS",
+    "ScoredMessage",
+    "Scores",
+    "SignalModel",
+    "SignalTable",
+    "score_messages",
+]
 
 Floats = npt.NDArray[np.float32]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from customer_nlp.text._html import html_to_text
+from customer_nlp.text._language import language
+from customer_nlp.text._sentences import sentences
 from customer_nlp.text._zones import segment
 
-__all__ = ["segment"]
+__all__ = ["html_to_text", "language", "segment", "sentences"]

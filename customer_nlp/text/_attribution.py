@@ -96,9 +96,7 @@ def _opening(words: list[str], *, wrapped: bool) -> int:
     if first in OPENERS:
         # A wrapped one shows its date at once; "Den er i stykker" above another does not.
         near = words[1:5]
-        if not wrapped or any(
-            word[:1].isdigit() or word.strip(".,") in WEEKDAYS for word in near
-        ):
+        if not wrapped or any(word[:1].isdigit() or word.strip(".,") in WEEKDAYS for word in near):
             return 0
         return 5
     if first in WEEKDAYS:
@@ -114,7 +112,7 @@ def _evidence(line: str, low: str, words: list[str], rank: int, *, prefixed: boo
         return 0.0
     if low.startswith(_QUOTING):
         return 0.9 if prefixed or address else 0.0
-    if not _has_verb(line, low, words, prefixed=prefixed):
+    if not _has_verb(line, low, prefixed=prefixed):
         # "2025-03-03 14:02 GMT+01:00 NAME <ADDRESS>:" and the Russian or Japanese Gmail
         closed = line.rstrip(" :：*\u00a0")[-1:] in (">", ")")
         return 0.9 if address and dated and closed and rank < 3 else 0.0
@@ -132,9 +130,9 @@ def _evidence(line: str, low: str, words: list[str], rank: int, *, prefixed: boo
     return 0.7 if dated and len(words) >= 5 and any(w.strip(".,") in WEEKDAYS for w in words) else 0
 
 
-def _has_verb(line: str, low: str, words: list[str], *, prefixed: bool) -> bool:
+def _has_verb(line: str, low: str, *, prefixed: bool) -> bool:
     """Tell whether somebody "wrote" here, and whether that somebody is named."""
-    for verb in VERBS_FINAL:
+    for verb in VERBS_FINAL if low.endswith(VERBS_FINAL) else ():
         if low.endswith(verb) and not low[-len(verb) - 1 : -len(verb)].isalnum():
             before = line.rstrip(_TRIM)[: -len(verb)].rstrip(" ,\t\u00a0")
             return prefixed or _named(before.split(" ")[-1] if before else "", last=True)

