@@ -209,7 +209,10 @@ class ThreadFeatures:
 
         return {
             ("both.confusion", both(said[at["confusion>=1"]], self._before[at["confusion>=1"]])),
-            ("both.frustration", both(said[at["frustration>=2"]], self._before[at["frustration>=1"]])),
+            (
+                "both.frustration",
+                both(said[at["frustration>=2"]], self._before[at["frustration>=1"]]),
+            ),
             ("both.fault", both(said[at["product_fault"]], self._before[at["product_fault"]])),
             ("both.repeat_fault", both(said[at["repeat_contact"]], ever[at["product_fault"]])),
             ("both.grateful_and_settled", both(said[at["gratitude"]], said[at["resolved"]])),
@@ -354,7 +357,8 @@ class Recommender:
 
     def _head(self, x: Floats, head: str) -> Floats:
         # one row at a time: a fixed order of additions keeps results equal in any batch
-        return (x[:, None] * self._weights[head]).sum(axis=0) + self._bias[head]
+        scores: Floats = (x[:, None] * self._weights[head]).sum(axis=0) + self._bias[head]
+        return scores
 
     def _choose(self, probability: Floats) -> set[str]:
         chosen = {ACTIONS[i] for i in np.flatnonzero(probability >= self._threshold)}
@@ -460,7 +464,11 @@ def reason(concept: str) -> str | None:
 
 
 def concept_subject(concept: str) -> tuple[str, str] | None:
-    """Return which words a concept rests on: (``now|before|reply|replies``, name) or ``None``."""
+    """Return which words a concept rests on, or ``None``.
+
+    The first part says where they stand: ``now``, ``before``, ``again`` (now, and earlier or by
+    the customer's own account), ``reply`` or ``replies``; the second names the signal.
+    """
     kind, _, name = concept.partition(".")
     if kind in {"now", "before", "reply", "replies"}:
         return kind, name
@@ -468,9 +476,9 @@ def concept_subject(concept: str) -> tuple[str, str] | None:
 
 
 _SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
-    "confusion_survived": ("now", "confusion"),
-    "annoyed_again": ("now", "frustration"),
-    "fault_again": ("now", "product_fault"),
+    "confusion_survived": ("again", "confusion"),
+    "annoyed_again": ("again", "frustration"),
+    "fault_again": ("again", "product_fault"),
     "settled": ("now", "gratitude"),
     "bill_unclear": ("now", "confusion"),
     "leaving_with_open_matter": ("now", "churn_risk"),
@@ -479,7 +487,9 @@ _SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def findings_to_avoid(chosen: Sequence[str], cues: Mapping[str, float], grades: Any) -> Iterator[str]:
+def findings_to_avoid(
+    chosen: Sequence[str], cues: Mapping[str, float], grades: Any
+) -> Iterator[str]:
     """Yield the findings that the next reply should not earn, in the codebook's order.
 
     Parameters

@@ -315,7 +315,10 @@ class _ThreadWork:
         thread = self._thread if last == len(self._thread) - 1 else self._thread.upto(last + 1)
         turning = timeline.turning_point(
             thread.messages,
-            [one.grades[1] if one.message.role == "customer" else 0 for one in self._scored[: last + 1]],
+            [
+                one.grades[1] if one.message.role == "customer" else 0
+                for one in self._scored[: last + 1]
+            ],
             faulty=self._faulty,
         )
         return Analysis(
@@ -384,11 +387,14 @@ class _ThreadWork:
         if subject is None:
             return (-1, "") if self._features.holds(concept) else None
         kind, name = subject
-        if kind == "now":
-            places: Sequence[int] = [at]
-        elif kind == "before":
-            places = [i for i in range(at - 1, -1, -1) if self._done[i].role == "customer"]
-        else:
+        customers = [i for i in range(at - 1, -1, -1) if self._done[i].role == "customer"]
+        places: Sequence[int] = [at]
+        if kind == "before":
+            places = customers
+        elif kind == "again":
+            told = "repeat_contact" in self._done[at].cues
+            places = [at] if told or any(self._shows(i, name) for i in customers) else []
+        elif kind != "now":
             replies = [i for i in range(last, -1, -1) if self._done[i].role == "agent"]
             places = replies[:1] if kind == "reply" else replies[1:]
         return next(((i, name) for i in places if self._shows(i, name)), None)

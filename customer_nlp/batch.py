@@ -202,20 +202,19 @@ def _records(
     analyzer: Analyzer, chunk: list[Thread], options: dict[str, Any]
 ) -> list[list[dict[str, Any]]]:
     """Return the records of each thread: one, or one after each customer message."""
-    grouped: list[list[dict[str, Any]]] = []
     if options["every_turn"]:
-        for thread in chunk:
-            grouped.append([one.to_dict() for one in analyzer.analyze_many([thread], **options)])
-    else:
-        grouped = [[one.to_dict()] for one in analyzer.analyze_many(chunk, **options)]
-    return grouped
+        return [
+            [one.to_dict() for one in analyzer.analyze_many([thread], **options)]
+            for thread in chunk
+        ]
+    return [[one.to_dict()] for one in analyzer.analyze_many(chunk, **options)]
 
 
 @contextmanager
 def _sink(target: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Write records aside and put the file in place when all of it is on the disk."""
     try:
-        handle = tempfile.NamedTemporaryFile(
+        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, in another block
             "wb", dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
         )
     except OSError as error:
@@ -282,7 +281,10 @@ def _parquet(handle: IO[bytes]) -> _Writer:
     counts = {"contacts", "messages"}
     schema = pa.schema(
         [
-            (name, pa.float64() if name in numbers else pa.int64() if name in counts else pa.string())
+            (
+                name,
+                pa.float64() if name in numbers else pa.int64() if name in counts else pa.string(),
+            )
             for name in (*CSV_COLUMNS, "record")
         ]
     )

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
     explain = commands.add_parser("explain", help="show one message or thread with its evidence")
     explain.add_argument("source", metavar="TEXT-OR-FILE",
-                         help="a message as text, a file that `score` takes, or - for standard input")  # fmt: skip
+                         help="a message as text, a file, or - for standard input")  # fmt: skip
     explain.add_argument("--thread", metavar="ID", help="which thread of the file; else the first")
     _add_reading(explain)
     explain.set_defaults(run=_explain)
@@ -105,8 +105,10 @@ def _console(*, stderr: bool = False) -> Console:
 
     console = Console(stderr=stderr, highlight=False)
     # in a pipe there is no window to fit: a fixed width gives the same text everywhere
-    return console if console.is_terminal else Console(
-        stderr=stderr, highlight=False, width=_PLAIN_WIDTH
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH)
     )
 
 
@@ -321,9 +323,9 @@ def _clean(text: str) -> str:
 def _fetch(options: argparse.Namespace) -> int:
     from customer_nlp.training.fetch import fetch
 
-    for line in fetch(options.to):
-        print(line)
-    return 0
+    report = fetch(options.to)
+    print(report)
+    return 0 if report.ok else 2
 
 
 if __name__ == "__main__":

@@ -78,7 +78,28 @@ FLOORS = {
     },
 }
 # Floors not reached yet, with the highest count that holds. Strike off what the corpus outgrows.
-SHORT_OF_FLOOR: dict[str, int] = {}
+SHORT_OF_FLOOR: dict[str, int] = {
+    "threads": 515,
+    "written customer messages": 1986,
+    "outreach": 0,
+    "confusion": 1165,
+    "churn_risk": 634,
+    "finding blames_customer": 104,
+    "finding asks_again": 103,
+    "finding no_ownership": 107,
+    "finding contradicts": 110,
+    "tag sarcasm": 97,
+    "tag third_party_anger": 82,
+    "tag quoting_agent": 94,
+    "tag previous_supplier": 69,
+    "tag innocent_trigger": 80,
+    "tag silent_churn": 70,
+    "tag calm_nth_report": 98,
+    "tag conditional_threat": 88,
+    "tag praise_negative_words": 66,
+    "tag two_accounts": 90,
+    "tag plain_question": 94,
+}
 
 # Stated floors of the writing itself, each a little below what was measured.
 LEAST_EMAIL_SHARE = 0.60
@@ -130,7 +151,8 @@ BRANDS = re.compile(
 
 
 def _json_lines(name: str) -> list[dict]:
-    return [json.loads(line) for line in (DATA / "corpus" / name).open(encoding="utf-8")]
+    with (DATA / "corpus" / name).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def _csv(name: str) -> list[dict[str, str]]:
@@ -328,10 +350,10 @@ def test_no_real_domain_number_or_brand(threads, outreach):
     for record in threads + outreach:
         for text in _strings(record):
             names = MAIL_DOMAIN.findall(text) + DOMAIN.findall(text)
-            found += [n for n in names if not RESERVED_DOMAIN.search(n)]
             numbers = (re.sub(r"\D", "", number) for number in PHONE.findall(text))
-            found += [n for n in numbers if not RESERVED_PHONE.search(n)]
-            found += BRANDS.findall(text)
+            real = [name for name in names if not RESERVED_DOMAIN.search(name)]
+            real += [number for number in numbers if not RESERVED_PHONE.search(number)]
+            found += [(record["id"], name) for name in real + BRANDS.findall(text)]
     assert not found
 
 
@@ -405,10 +427,8 @@ def test_second_readings_are_of_labelled_messages(labels, messages):
 def test_labels_fit_the_public_texts(labels, raw):
     reserved = json.loads((DATA / "reserved.json").read_text(encoding="utf-8"))
     stored = json.loads((DATA / "labels" / "text_sha256.json").read_text(encoding="utf-8"))
-    forbidden = {
-        _words(read_upstream("complaints_xci", raw)[str(number)].text)
-        for number in reserved["complaints_xci.id"]
-    }
+    tweets = read_upstream("complaints_xci", raw)
+    forbidden = {_words(tweets[str(number)].text) for number in reserved["complaints_xci.id"]}
     for source, rows in labels.items():
         upstream = read_upstream(source, raw)
         texts = [(row["id"], upstream[row["id"]].text) for row in rows]
@@ -427,13 +447,10 @@ def _words(text):
 
 
 def test_near_duplicates_share_a_split(labels, threads, raw):
-    placed = [
-        (read_upstream(source, raw)[row["id"]].text, row["split"])
-        for source, rows in labels.items()
-        if (upstream := read_upstream(source, raw))
-        for row in rows
-        if upstream
-    ]
+    placed = []
+    for source, rows in labels.items():
+        upstream = read_upstream(source, raw)
+        placed += [(upstream[row["id"]].text, row["split"]) for row in rows]
     placed += [
         (message["new_text"], thread["split"])
         for thread in threads

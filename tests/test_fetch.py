@@ -120,10 +120,10 @@ def test_a_wrong_file_in_place_is_brought_again(tmp_path, mirror, sources):
 
 def test_an_interrupted_write_leaves_no_half_file(tmp_path, mirror, sources, monkeypatch):
     def interrupted(*_):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("stopped")
 
     monkeypatch.setattr(Path, "replace", interrupted)
-    with pytest.raises(KeyboardInterrupt, match=""):
+    with pytest.raises(KeyboardInterrupt, match="stopped"):
         fetch(tmp_path / "raw", mirror=mirror, sources=sources)
     assert _found(tmp_path / "raw") == {}
 

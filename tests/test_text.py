@@ -251,6 +251,8 @@ _PROSE = {
     "reported speech": "On Monday I wrote: please stop the debit.\nNothing happened.",
     "reported speech with date": "On 3 March 2025 your colleague wrote:\nwe will refund you.\n"
     "You did not.",
+    "reported speech with time": "Le 3 mars à 10h30 votre collègue m'a écrit :\non vous rappelle.\n"
+    "Personne n'a appelé.",
     "from sentence": "From: the first day it was broken.\nSubject: none of your business.",
     "journey": "Please change this:\nFrom: Oslo\nTo: Bergen\nDate: 3 May 2025, 10:20",
     "table": "Date: 3 January  Amount: 40.00\nDate: 3 February  Amount: 40.00",
@@ -276,6 +278,11 @@ _PROSE = {
 @pytest.mark.parametrize("text", _PROSE.values(), ids=_PROSE)
 def test_the_authors_own_text_is_not_eaten(text: str) -> None:
     assert _pieces(text) == [("new", text)]
+
+
+def test_the_footer_of_a_mailing_list_is_a_disclaimer() -> None:
+    text = f"Is it open?\n\n-Anna Jones\n\n{'_' * 47}\nkettles mailing list\nkettles@example.com\n"
+    assert [kind for kind, _ in _pieces(text)] == ["new", "signature", "disclaimer"]
 
 
 def test_interleaved_answers_are_new() -> None:
@@ -385,6 +392,7 @@ def test_sentences_are_ordered_trimmed_and_complete(text: str, start: int, size:
         ("it is\nlate", ["it is\nlate"]),
         ("I need\n- a lid\n- a key", ["I need", "- a lid", "- a key"]),
         ("First:\n1. a lid\n2. a key", ["First:", "1. a lid", "2. a key"]),
+        ("both\na) a lid\nb) a key", ["both", "a) a lid", "b) a key"]),
         ("Am 3. März kam z.B. nichts.", ["Am 3. März kam z.B. nichts."]),
         ("@Co where is it? 3rd time 😡 #fail", ["@Co where is it?", "3rd time 😡 #fail"]),
         ("这是错的。请帮忙！", ["这是错的。", "请帮忙！"]),

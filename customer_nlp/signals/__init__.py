@@ -192,7 +192,8 @@ class SignalModel:
         """Return grades 0-3, shape (n, 3): how many thresholds are passed without a gap."""
         graded = scores.graded.reshape(len(scores), len(CORE_SIGNALS), MAX_GRADE)
         passed = graded >= self.grade_thresholds
-        return np.cumprod(passed, axis=2, dtype=np.int8).sum(axis=2, dtype=np.int8)
+        unbroken = np.cumprod(passed, axis=2, dtype=np.int8)
+        return np.asarray(unbroken.sum(axis=2), np.int8)
 
     def evidence(self, text: str, names: Sequence[str]) -> dict[str, tuple[Evidence, ...]]:
         """Find the words of `text` that each named signal, cue or finding rests on.
@@ -211,14 +212,14 @@ class SignalModel:
         """
         tokens, spans = token_spans(text)
         ids = np.fromiter(map(self._vocabulary.__getitem__, tokens), np.intp, len(tokens))
-        gaps = [
-            bool(i) and "\n" in text[spans[i - 1][1] : spans[i][0]] for i in range(len(spans))
-        ]
+        gaps = [bool(i) and "\n" in text[spans[i - 1][1] : spans[i][0]] for i in range(len(spans))]
         columns = [_column(name) for name in names]
         found = find_evidence(tokens, gaps, ids, columns, self._network.logits)
         return {
             name: tuple(
-                Evidence(spans[start][0], spans[end - 1][1], text[spans[start][0] : spans[end - 1][1]])
+                Evidence(
+                    spans[start][0], spans[end - 1][1], text[spans[start][0] : spans[end - 1][1]]
+                )
                 for start, end in sorted(ranges)
             )
             for name, ranges in zip(names, found, strict=True)
@@ -245,7 +246,7 @@ class SignalModel:
         listed = (tokens.ids < self._first_unknown) & (tokens.ids != 0)
         counts = np.diff(np.append(tokens.starts, len(tokens.ids) - 1)) - 1
         hits = np.add.reduceat(listed.astype(np.float32), tokens.starts)
-        return (hits / np.maximum(counts, 1)).astype(np.float32)
+        return np.asarray(hits / np.maximum(counts, 1), np.float32)
 
 
 def _column(name: str) -> int:

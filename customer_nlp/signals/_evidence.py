@@ -28,6 +28,8 @@ MIN_CLAUSE_TOKENS: Final = 3
 MAX_CLAUSE_TOKENS: Final = 14
 #: Only the strongest ranges are looked at: a mail of 2,000 words costs no more than this.
 MAX_CLAUSES: Final = 48
+#: A shortened range must keep at least this share of the whole one's effect.
+KEPT_SHARE: Final = 0.85
 #: A second range must carry at least this share of what the first one does.
 SECOND_SHARE: Final = 0.5
 MAX_RANGES: Final = 2
@@ -81,27 +83,12 @@ def find_evidence(
         For every column up to two ranges, the strongest first; empty when no removal lowers it.
         Cost: at most a hundred short forward passes, done as two batches.
     """
-    candidates = clauses(tokens, gaps)[:MAX_CLAUSES]
     if not len(ids):
         return [[] for _ in columns]
-    if len(candidates) == 1:
-        candidates = [(0, len(ids))]
+    candidates = clauses(tokens, gaps)[:MAX_CLAUSES]
     drops = _drops(ids, candidates, columns, score)
-    picked: list[list[tuple[int, int]]] = []
-    for column in range(len(columns)):
-        order = np.argsort(-drops[:, column], kind="stable")
-        strongest = float(drops[order[0], column])
-        picked.append(
-            [
-                candidates[i]
-                for i in order[:MAX_RANGES]
-                if drops[i, column] > 0 and drops[i, column] >= SECOND_SHARE * strongest
-            ]
-        )
-    return [
-        _refine_all(ids, tokens, ranges, [column], score)
-        for ranges, column in zip(picked, columns, strict=True)
-    ]
+    picked = [_strongest(candidates, drops[:, column]) for column in range(len(columns))]
+    return _refined(ids, tokens, picked, columns, score)
 
 
 def _drops(
@@ -110,48 +97,51 @@ def _drops(
     """By how much each removal lowers each score, shape (n_ranges, n_columns)."""
     variants = [ids, *(np.concatenate([ids[:start], ids[end:]]) for start, end in ranges)]
     logits = score(TokenIds.of_sequences(variants))[:, list(columns)]
-    return logits[0] - logits[1:]
+    return np.asarray(logits[0] - logits[1:], np.float32)
 
 
-def _refine_all(
-    ids: Ids,
-    tokens: Sequence[str],
-    ranges: Sequence[tuple[int, int]],
-    columns: Sequence[int],
-    score: Scorer,
+def _strongest(
+    ranges: Sequence[tuple[int, int]], drops: npt.NDArray[np.float32]
 ) -> list[tuple[int, int]]:
-    refined = [_refine(ids, tokens, found, columns, score) for found in ranges]
-    return [found for found in refined if found is not None]
+    order = np.argsort(-drops, kind="stable")[:MAX_RANGES]
+    least = SECOND_SHARE * float(drops[order[0]])
+    return [ranges[i] for i in order if drops[i] > 0 and drops[i] >= least]
 
 
-def _refine(
+def _refined(
     ids: Ids,
     tokens: Sequence[str],
-    found: tuple[int, int],
+    picked: Sequence[Sequence[tuple[int, int]]],
     columns: Sequence[int],
     score: Scorer,
-) -> tuple[int, int] | None:
-    """Shorten a range from both ends while it keeps most of its effect."""
-    start, end = found
+) -> list[list[tuple[int, int]]]:
+    """Shorten every range from both ends while it keeps most of its effect, all in one pass."""
+    options = {found: _shortenings(tokens, *found) for ranges in picked for found in ranges}
+    tried = sorted({one for ranges in options.values() for one in ranges} | options.keys())
+    if not tried:
+        return [[] for _ in columns]
+    drops = _drops(ids, tried, columns, score)
+    row = {one: i for i, one in enumerate(tried)}
+    refined = []
+    for column, ranges in enumerate(picked):
+        kept = []
+        for found in ranges:
+            enough = KEPT_SHARE * float(drops[row[found], column])
+            good = [one for one in options[found] if drops[row[one], column] >= enough]
+            kept.append(min(good, key=lambda one: (one[1] - one[0], one[0]), default=found))
+        refined.append(kept)
+    return refined
+
+
+def _shortenings(tokens: Sequence[str], start: int, end: int) -> list[tuple[int, int]]:
+    """Ranges of two tokens or more inside a range, cut at either end, punctuation left out."""
     while end - start > 1 and tokens[end - 1][0] in _CLAUSE_ENDS:
         end -= 1
     while end - start > 1 and tokens[start][0] in _CLAUSE_ENDS:
         start += 1
-    shorter = [(s, e) for s, e in _shortenings(start, end) if e - s >= 2] or [(start, end)]
-    ranges = [(start, end), *shorter]
-    drops = _drops(ids, ranges, columns, score)[:, 0]
-    if drops[0] <= 0 and drops.max() <= 0:
-        return None
-    enough = 0.85 * max(float(drops[0]), 0.0)
-    good = [r for r, drop in zip(ranges, drops, strict=True) if drop > 0 and drop >= enough]
-    return min(good, key=lambda r: (r[1] - r[0], r[0])) if good else None
-
-
-def _shortenings(start: int, end: int) -> list[tuple[int, int]]:
     length = end - start
-    return [
-        (start + left, end - right)
-        for left in range(0, length, 2 if length > 8 else 1)
-        for right in range(0, length - left, 2 if length > 8 else 1)
-        if 0 < left + right <= length - 2
+    cuts = sorted({0, 1, 2, length // 3, length // 2, 2 * length // 3})
+    ranges = [
+        (start + left, end - right) for left in cuts for right in cuts if left + right <= length - 2
     ]
+    return ranges or [(start, end)]

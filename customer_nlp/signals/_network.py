@@ -140,4 +140,6 @@ class Network:
         y = np.matmul(padded.reshape(blocks, _BLOCK_ROWS, -1), weights)
         y = y.reshape(blocks * _BLOCK_ROWS, -1)[:n]
         y += bias
-        return np.maximum(y, 0) if rectify else y
+        if rectify:
+            np.maximum(y, 0, out=y)
+        return np.asarray(y, np.float32)

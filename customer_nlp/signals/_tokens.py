@@ -14,13 +14,22 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BOUNDARY", "OOV_BUCKETS", "SPECIALS", "TOKEN", "TokenIds", "Vocabulary", "fold", "token_spans"]
+__all__ = [
+    "BOUNDARY",
+    "OOV_BUCKETS",
+    "SPECIALS",
+    "TOKEN",
+    "TokenIds",
+    "Vocabulary",
+    "fold",
+    "token_spans",
+]
 
 Ids = npt.NDArray[np.intp]
 
 #: Ends and starts of a message; takes part in the windows, so that position shows.
 BOUNDARY: Final = "\0"
-_URL_TOKEN: Final = "_url_"
+_URL_TOKEN: Final = "_url_"  # noqa: S105 - a token of text
 SPECIALS: Final = (BOUNDARY, _URL_TOKEN, "@", "_num_", "_nth_")
 #: Unknown words share a row by their ending, which tells most of their grammar.
 OOV_BUCKETS: Final = 256

@@ -150,6 +150,6 @@ def _named(word: str, *, last: bool) -> bool:
     bare = word.strip("*_.,;")
     if not bare or bare.casefold() in FIRST_PERSON:
         return False
-    if last and bare[-1] in _NAME_ENDS:
+    if last and bare[-1] in _NAME_ENDS and len(bare) > 2:  # not the "m'" of "m'a écrit"
         return True
     return "@" in bare or not bare[0].islower() or bare[0] in "\"'“<("

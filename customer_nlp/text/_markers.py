@@ -330,6 +330,8 @@ VERBS_FINAL: Final = tuple(
                 "cs": "napsal(a); napsal; napsala; napsal/a",
                 "ru_uk": "написал(а); написал; написала; пишет; пише; написав; написала; "
                 "написав(ла); писал(а)",
+                "ro_hu_tr_el_vi_ca": "a scris; írta; şunları yazdı; yazdı; έγραψε; đã viết; "
+                "va escriure",
                 "asia": "写道; 寫道; 님이 작성; 님이 작성하였습니다; のメール",
             }
         ),
@@ -372,6 +374,7 @@ OPENERS: Final = _words(
         "pl": "dnia w",
         "cs": "dne",
         "ru_uk": "в",
+        "ro_el_vi": "în pe στις vào",
     }
 )
 
@@ -689,9 +692,9 @@ NOT_A_NAME: Final = _words(
         "terrible awful horrible useless pathetic awesome brilliant lovely wonderful amazing "
         "excellent congratulations congrats merry happy welcome confirmed approved received noted "
         "seriously really",
-        "de": "danke bitte ja nein ok okay hilfe dringend siehe anbei das die der es sie wir "
+        "de": "danke bitte ja nein ok okay hilfe dringend siehe anbei es sie wir "
         "rechnung bestellung leider warum wann wie wo was",
-        "fr": "merci oui non urgent le la les voir facture commande pourquoi quand",
+        "fr": "merci oui non urgent voir facture commande pourquoi quand",
         "es": "gracias sí si no urgente por factura pedido",
         "pt_it": "obrigado obrigada sim não urgente grazie sì per fattura ordine",
         "nl": "bedankt ja nee graag het de een factuur",

@@ -11,7 +11,7 @@ __all__ = ["sentences"]
 
 #: Everything at which a sentence may end: line breaks, end marks with what closes behind them.
 _BORDER: Final = re.compile(
-    r"\n|[.!?…]+[\"'”’»)\]*_]{0,3}(?=[\s\U0001F300-\U0001FAFF]|$)|[。！？｡]+[」』”）]{0,3}"
+    r"\n\s*|[.!?…]+[\"'”’»)\]*_]{0,3}(?=[\s\U0001F300-\U0001FAFF]|$)|[。！？｡]+[」』”）]{0,3}"
 )
 _ITEM: Final = re.compile(r"(?:[-*•·–—▪◦]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]")
 _LAST_WORD: Final = re.compile(r"[^\s(\[\"'“„«]{1,24}$")
@@ -59,13 +59,13 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
     begin = max(0, start)
     found: list[tuple[int, int]] = []
     for border in _BORDER.finditer(text, begin, limit):
-        stop = border.end()
+        position, stop = border.span()
         if stop <= begin:
             continue
-        if text[border.start()] == "\n":
-            if _line_ends(text, begin, border.start(), limit):
-                begin = _take(text, begin, border.start(), found, stop)
-        elif _mark_ends(text, begin, border.start(), stop, limit):
+        if text[position] == "\n":
+            if _line_ends(text, begin, position, stop, limit):
+                begin = _take(text, begin, position, found, stop)
+        elif _mark_ends(text, begin, position, stop, limit):
             begin = _take(text, begin, stop, found, stop)
     _take(text, begin, limit, found, limit)
     return found
@@ -80,18 +80,19 @@ def _take(text: str, begin: int, end: int, found: list[tuple[int, int]], resume:
     return resume
 
 
-def _line_ends(text: str, begin: int, position: int, limit: int) -> bool:
-    """Tell whether the line break at this position ends a sentence."""
-    follows = text[position + 1 : min(position + 40, limit)].lstrip(" \t\r>")
-    if not follows or follows[0] == "\n" or _ITEM.match(follows):
+def _line_ends(text: str, begin: int, position: int, stop: int, limit: int) -> bool:
+    """Tell whether the line break at `position`, with white space up to `stop`, ends a sentence."""
+    if stop >= limit or text.find("\n", position + 1, stop) >= 0:
+        return True
+    first = text[stop]
+    if first.isalpha() and text[stop + 1 : stop + 2] not in (")", "."):
+        pass  # no item
+    elif first == ">" or _ITEM.match(text, stop, limit):
         return True
     line_start = max(text.rfind("\n", begin, position) + 1, begin)
-    size = position - line_start
-    first = follows[0]
-    if size < _SHORT_LINE_CHARS:
+    if position - line_start < _SHORT_LINE_CHARS:
         return not first.islower()
-    before = text[max(line_start, position - 1) : position]
-    return before in (":", ";") and not first.islower()
+    return text[position - 1] in ":;" and not first.islower()
 
 
 def _mark_ends(text: str, begin: int, position: int, stop: int, limit: int) -> bool:
@@ -99,12 +100,12 @@ def _mark_ends(text: str, begin: int, position: int, stop: int, limit: int) -> b
     if stop >= limit:
         return True
     mark = text[position]
+    if mark in "!?。！？｡":
+        return True
     follows = text[stop : min(stop + 24, limit)].lstrip(" \t\u00a0")
     if not follows or follows[0] in "\r\n":
         return mark != "." or not _is_abbreviation(text, begin, position, follows="")
     first = follows[0]
-    if mark in "!?。！？｡":
-        return True
     if mark == "…" or text[position : position + 2] == "..":
         return not first.islower() and first not in ",;:"
     if stop - position > 1:

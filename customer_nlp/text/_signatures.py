@@ -644,7 +644,8 @@ def _paragraph_kind(lines: Sequence[str], before: str) -> tuple[str, float]:
     text = " ".join(lines)
     if len(text) >= 20 and any(len(line) >= 20 for line in lines):
         score = _score(text)
-        if score >= 2 or (score and (_is_prose(text) or before == "disclaimer")):
+        ruled = not lines[0].strip(_RULE_CHARS)
+        if score >= 2 or (score and (ruled or before == "disclaimer" or _is_prose(text))):
             return "disclaimer", 0.9
         if any(_is_prose(line) and _is_own(line) for line in lines):
             return "new", 0.6

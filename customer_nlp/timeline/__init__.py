@@ -32,13 +32,13 @@ MAX_REPORTS: Final = 20
 
 def reports(text: str) -> int:
     """Return the n of "the nth time" that a customer states, or 0. Cost: linear in the text."""
-    counts = [0]
-    for match in _NTH.finditer(text):
-        counts.append(_number(match[1], match[2]))
-    for match in _TIMES.finditer(text):
-        if "times" in match[0].lower() or (match[2] or "").lower() == "twice":
-            counts.append(_number(match[1], match[2]))
-    return max(count for count in counts if count <= MAX_REPORTS)
+    counts = [_number(match[1], match[2]) for match in _NTH.finditer(text)]
+    counts += [
+        _number(match[1], match[2])
+        for match in _TIMES.finditer(text)
+        if "times" in match[0].lower() or (match[2] or "").lower() == "twice"
+    ]
+    return max((count for count in counts if count <= MAX_REPORTS), default=0)
 
 
 def _number(digits: str | None, word: str | None) -> int:

@@ -14,9 +14,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.actions import ACTIONS, CHANNELS, FEATURES, TIMINGS, ThreadFeatures, observe
+from customer_nlp.actions import FEATURES, ThreadFeatures, observe
 from customer_nlp.artifacts import FORMAT, ModelFolder, dump_arrays, write_model
 from customer_nlp.calibration import best_threshold, fit_platt, sigmoid
+from customer_nlp.codebook import ACTIONS, CHANNELS, TIMINGS
 from customer_nlp.signals import OUTPUTS, SignalModel, score_messages
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import TokenIds, Vocabulary
@@ -66,9 +67,7 @@ def _json(value: Any) -> bytes:
 def _message_model(
     corpus: Corpus, rows: Sequence[Example], soft: SoftLabels
 ) -> tuple[list[str], dict[str, Floats]]:
-    pool = unlabelled(
-        corpus, [row for row in rows if row.key in soft.held_out], test=soft.test
-    )
+    pool = unlabelled(corpus, [row for row in rows if row.key in soft.held_out], test=soft.test)
     if texts_sha256(pool) != soft.pool_sha256:
         raise SystemExit("The pool is not the one that the teacher labelled: run `make teacher`.")
     known = [
@@ -83,9 +82,7 @@ def _message_model(
     weights[: len(known)] = LABELLED_WEIGHT
     tokens = build_vocabulary(texts)
     _say(f"{len(known)} labelled and {len(pool)} unlabelled texts, {len(tokens)} tokens")
-    arrays = fit_student(
-        tokens, texts, wanted, weights, vectors=starting_vectors(tokens), say=_say
-    )
+    arrays = fit_student(tokens, texts, wanted, weights, vectors=starting_vectors(tokens), say=_say)
     return tokens, arrays
 
 
@@ -146,8 +143,9 @@ def fit_actions(
     folds = np.array([fold_of(one.group) for one in owners])
     wanted = np.array([[a in gold.actions for a in ACTIONS] for gold in golds])
     arrays: dict[str, npt.NDArray[Any]] = {"mean": mean, "scale": scale}
-    thresholds = []
-    weights, biases = [], []
+    thresholds: list[float] = []
+    weights: list[Floats] = []
+    biases: list[float] = []
     for column, name in enumerate(ACTIONS):
         y = wanted[:, column].astype(int)
         held_out = np.zeros(len(y), np.float32)
@@ -168,8 +166,7 @@ def fit_actions(
         ("channel", CHANNELS, [gold.channel for gold in golds]),
         ("timing", TIMINGS, [gold.timing for gold in golds]),
     ):
-        w, b = _multinomial(z, labels, names)
-        arrays[f"{head}_weights"], arrays[f"{head}_bias"] = w, b
+        arrays[f"{head}_weights"], arrays[f"{head}_bias"] = _multinomial(z, labels, names)
     return arrays, {"features": list(FEATURES), "threshold": thresholds}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -55,29 +55,33 @@ def examples(corpus: Corpus) -> list[Example]:
     """Return every labelled message of a corpus, customers' and agents', in a fixed order."""
     rows = [
         Example(
-            f"{row.source}:{row.id}",
-            row.source,
-            row.split,
-            row.group,
-            row.text.strip() if row.source == "written" else row.text,
-            _customer_target([getattr(row, name) for name in CORE_SIGNALS], row.cues),
-            {} if row.source == "written" else dict(row.evidence),
+            f"{row['source']}:{row['id']}",
+            row["source"],
+            row["split"],
+            row["group"],
+            row["text"].strip() if row["source"] == "written" else row["text"],
+            _customer_target([row[name] for name in CORE_SIGNALS], row["cues"]),
+            {} if row["source"] == "written" else dict(row["evidence"]),
         )
-        for row in corpus.messages.itertuples()
+        for row in _records(corpus.messages)
     ]
     rows += [
         Example(
-            f"agent:{row.id}",
+            f"agent:{row['id']}",
             "agent",
-            row.split,
-            row.group,
-            row.text.strip(),
-            _agent_target(row.findings),
+            row["split"],
+            row["group"],
+            row["text"].strip(),
+            _agent_target(row["findings"]),
             {},
         )
-        for row in corpus.agent_messages.itertuples()
+        for row in _records(corpus.agent_messages)
     ]
     return rows
+
+
+def _records(frame: Any) -> list[dict[str, Any]]:
+    return list(frame.to_dict("records"))
 
 
 def _customer_target(grades: Sequence[int], cues: Iterable[str]) -> Floats:

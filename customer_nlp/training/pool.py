@@ -87,10 +87,10 @@ def _texts(source: str, corpus: Corpus) -> Iterator[str]:
         messages = read_upstream(source, corpus.raw).values()
         kept_out = {_normal(m.text) for m in messages if m.id.split("#")[0] in reserved}
         for message in messages:
-            if message.id.split("#")[0] not in reserved:
-                # a short turn such as "yes please" is nobody's own: only longer ones are kept out
-                if source == "multidogo" or _normal(message.text) not in kept_out:
-                    yield message.text
+            held = message.id.split("#")[0] in reserved
+            # a chat turn such as "yes please" is nobody's own: equal ones are kept out elsewhere
+            if not held and (source == "multidogo" or _normal(message.text) not in kept_out):
+                yield message.text
 
 
 def _utterances(path: Path) -> Iterator[str]:

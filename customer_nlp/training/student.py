@@ -118,7 +118,7 @@ def fit_student(
     *,
     vectors: Floats | None = None,
     settings: Settings | None = None,
-    say: Callable[[str], object] = lambda line: None,
+    say: Callable[[str], object] = str,
 ) -> dict[str, Floats]:
     """Fit the network and return its arrays, as `signals._network.Network` takes them.
 
@@ -157,7 +157,12 @@ def fit_student(
         [
             {"params": net["embedding"].parameters(), "lr": settings.learning_rate / 2},
             {
-                "params": [p for name in net if name != "embedding" for p in net[name].parameters()],
+                "params": [
+                    p
+                    for name, part in net.items()
+                    if name != "embedding"
+                    for p in part.parameters()
+                ],
                 "lr": settings.learning_rate,
             },
         ]
@@ -178,7 +183,7 @@ def fit_student(
             )
             loss = (loss * known * column_weight * shares[rows][:, None]).sum() / len(rows) / 10
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
@@ -229,9 +234,7 @@ class _Batches:
         return torch.from_numpy(ids), torch.from_numpy(lengths)
 
 
-def _network(
-    torch: Any, rows: int, outputs: int, vectors: Floats | None
-) -> dict[str, Any]:
+def _network(torch: Any, rows: int, outputs: int, vectors: Floats | None) -> dict[str, Any]:
     embedding = torch.nn.Embedding(rows + 1, DIMENSIONS, padding_idx=rows)
     with torch.no_grad():
         embedding.weight.normal_(0, 0.1)

