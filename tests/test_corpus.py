@@ -79,32 +79,26 @@ FLOORS = {
 }
 # Floors not reached yet, with the highest count that holds. Strike off what the corpus outgrows.
 SHORT_OF_FLOOR: dict[str, int] = {
-    "threads": 515,
-    "written customer messages": 1986,
+    "threads": 554,
+    "written customer messages": 2123,
     "outreach": 0,
-    "confusion": 1165,
-    "churn_risk": 634,
-    "finding blames_customer": 104,
-    "finding asks_again": 103,
-    "finding no_ownership": 107,
-    "finding contradicts": 110,
-    "tag sarcasm": 97,
-    "tag third_party_anger": 82,
-    "tag quoting_agent": 94,
-    "tag previous_supplier": 69,
-    "tag innocent_trigger": 80,
-    "tag silent_churn": 70,
-    "tag calm_nth_report": 98,
-    "tag conditional_threat": 88,
-    "tag praise_negative_words": 66,
-    "tag two_accounts": 90,
-    "tag plain_question": 94,
+    "churn_risk": 664,
+    "finding blames_customer": 110,
+    "finding asks_again": 110,
+    "finding no_ownership": 116,
+    "tag third_party_anger": 86,
+    "tag previous_supplier": 73,
+    "tag innocent_trigger": 86,
+    "tag silent_churn": 75,
+    "tag conditional_threat": 94,
+    "tag praise_negative_words": 70,
+    "tag two_accounts": 99,
 }
 
-# Stated floors of the writing itself, each a little below what was measured.
+# Stated floors of the writing itself; the ratio and the share are a little below what was measured.
 LEAST_EMAIL_SHARE = 0.60
-LEAST_TRIGRAM_RATIO = 0.75
-LEAST_OWN_WORDS_FREE = 0.60
+LEAST_TRIGRAM_RATIO = 0.80
+LEAST_OWN_WORDS_FREE = 0.90
 MOST_THREADS_PER_OPENING = 3
 LEAST_WORDS_COMPARED = 8  # shorter turns ("Yes please, the Tuesday one.") may well coincide
 
@@ -112,8 +106,8 @@ LEAST_WORDS_COMPARED = 8  # shorter turns ("Yes please, the Tuesday one.") may w
 EXPLAINED_DUPLICATES: dict[tuple[str, str], str] = {}
 
 GREETING = re.compile(
-    r"^(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day)|morning|mornin|evening"
-    r"|afternoon|greetings|to whom)\b[^\n.!?]{0,40}[,\n!.:-]",
+    r"^(?:hi|hiya|hello|hey|howdy|dear|sirs?|now then|good (?:morning|afternoon|evening|day)"
+    r"|morning|mornin|evening|afternoon|greetings|to whom)\b[^\n.!?]{0,40}[,\n!.:-]",
     re.IGNORECASE,
 )
 DOMAIN = re.compile(
@@ -130,6 +124,7 @@ PHONE = re.compile(
     r"(?<![\w.-])(?:\+\d{1,3}[ -]?(?:\(?\d{1,5}\)?[ -]?){2,4}|\(?0\d{2,4}\)?[ -]\d{3,4}[ -]?\d{3,4}"
     r"|0\d{9,10}|\(?\d{3}\)?[ .-]\d{3}[.-]\d{4}|\d{3}-\d{4})(?![\w-])"
 )
+LEAST_PHONE_DIGITS = 7
 RESERVED_PHONE = re.compile(
     # North America 555-0100…0199; the ranges that Ofcom keeps for drama; Australia's; Ireland's.
     r"(?:55501\d\d|(?:0|44)1632960\d{0,3}|(?:0|44)2079460\d{3}|(?:0|44)7700900\d{3}"
@@ -352,7 +347,11 @@ def test_no_real_domain_number_or_brand(threads, outreach):
             names = MAIL_DOMAIN.findall(text) + DOMAIN.findall(text)
             numbers = (re.sub(r"\D", "", number) for number in PHONE.findall(text))
             real = [name for name in names if not RESERVED_DOMAIN.search(name)]
-            real += [number for number in numbers if not RESERVED_PHONE.search(number)]
+            real += [
+                number
+                for number in numbers
+                if len(number) >= LEAST_PHONE_DIGITS and not RESERVED_PHONE.search(number)
+            ]
             found += [(record["id"], name) for name in real + BRANDS.findall(text)]
     assert not found
 

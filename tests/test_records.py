@@ -1,0 +1,146 @@
+"""Records hold their invariants, and keep quiet about what is in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customer_nlp.codebook import ACTIONS, CUES, FINDINGS, SIGNALS, action_problems
+from customer_nlp.errors import InvalidRecordError, ParseError
+from customer_nlp.records import (
+    ActionAdvice,
+    Commitment,
+    Evidence,
+    Finding,
+    Message,
+    Recommendation,
+    Signal,
+    Thread,
+    Zone,
+)
+
+CANARY = "canary-7f3a"
+
+
+def test_vocabularies_have_the_sizes_of_the_codebook():
+    assert (len(SIGNALS), len(CUES), len(ACTIONS), len(FINDINGS)) == (20, 17, 14, 10)
+    assert len(set(SIGNALS)) == 20
+
+
+def test_naive_datetime_is_refused():
+    with pytest.raises(InvalidRecordError, match="aware datetime") as caught:
+        Message("customer", "hi", sent_at=datetime(2026, 3, 2))  # noqa: DTZ001
+    assert caught.value.field == "sent_at"
+
+
+def test_datetimes_are_kept_as_utc():
+    local = datetime(2026, 3, 2, 9, tzinfo=timezone(timedelta(hours=2)))
+    assert Message("customer", "hi", sent_at=local).sent_at == datetime(2026, 3, 2, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("build", "match"),
+    [
+        (lambda: Message("bot", "hi"), "role must be one of"),
+        (lambda: Message("customer", 5), "text must be a str"),
+        (lambda: Message("customer", "hi", zones=(Zone("new", 0, 1),)), "has 2 characters"),
+        (lambda: Message("customer", "hi", zones=(Zone("new", 1, 2),)), "expected a zone at 0"),
+        (lambda: Zone("body", 0, 1), "zone kind must be one of"),
+        (lambda: Zone("new", 2, 1), "0 <= start <= end"),
+        (lambda: Thread("t", ()), "at least one message"),
+        (lambda: Thread("t", (Message("agent", "a", id="1"),) * 2), "unique"),
+        (lambda: Signal("anger", 0.5), "signal must be one of"),
+        (lambda: Signal("confusion", 1.5), "between 0 and 1"),
+        (lambda: Signal("confusion", 0.5, grade=4), "grade lies between"),
+        (lambda: Finding("rude", 0, 1, "because"), "finding must be one of"),
+        (lambda: ActionAdvice("shout", 0.5), "action must be one of"),
+        (lambda: Recommendation(None, "same", "normal"), "says why it abstains"),
+        (lambda: Recommendation("reply", "pigeon", "normal"), "channel must be one of"),
+        (lambda: Commitment("m", "agent", "x", 0, 1, None, "lost"), "state must be one of"),
+        (lambda: Message.from_dict({"role": "customer"}), "needs 'text'"),
+        (
+            lambda: Message.from_dict({"role": "agent", "text": "x", "sent_at": "soon"}),
+            "ISO 8601 date",
+        ),
+        (lambda: Message.from_dict({"role": "agent", "text": "x", "cc": 5}), "list of addresses"),
+        (lambda: Thread.from_dict({"messages": "hello"}), "needs 'messages'"),
+    ],
+)
+def test_broken_records_say_what_is_wrong(build, match: str):
+    with pytest.raises(InvalidRecordError, match=match):
+        build()
+
+
+@given(
+    text=st.text(max_size=80),
+    subject=st.none() | st.text(max_size=20),
+    cc=st.lists(st.emails(), max_size=3),
+    moment=st.none() | st.datetimes(timezones=st.just(UTC)),
+)
+def test_threads_survive_the_way_to_plain_data_and_back(text, subject, cc, moment):
+    message = Message(
+        "customer", text, id="1", subject=subject, cc=tuple(cc), sent_at=moment, automatic=True
+    )
+    thread = Thread("t", (message,), subject=subject)
+    again = Thread.from_dict(thread.to_dict())
+    assert again == thread
+
+
+def test_messages_without_id_are_numbered():
+    thread = Thread("t", (Message("customer", "a"), Message("agent", "b", id="m0")))
+    assert [message.id for message in thread.messages] == ["m0_", "m0"]
+
+
+def test_nothing_shows_text_or_addresses():
+    message = Message("customer", CANARY, sender=f"{CANARY}@x.example", subject=CANARY, id=CANARY)
+    shown = [
+        message,
+        Thread(CANARY, (message,), subject=CANARY),
+        Evidence(0, 3, CANARY, CANARY),
+        Finding("canned", 0, 3, CANARY),
+        Commitment(CANARY, "agent", CANARY, 0, 3, None, "open"),
+        ActionAdvice("reply", 0.5, (CANARY,)),
+    ]
+    assert not any(CANARY in repr(one) for one in shown)
+
+
+def test_a_message_is_never_changed_in_place():
+    message = Message("customer", "hi")
+    with pytest.raises(AttributeError, match="cannot assign"):
+        message.text = "changed"  # type: ignore[misc]
+
+
+def test_new_text_is_the_new_zones_in_order():
+    text = "Hello\n> quoted\nAnswer\n"
+    zones = (Zone("new", 0, 6), Zone("quote", 6, 15), Zone("new", 15, 22))
+    assert Message("customer", text, zones=zones).new_text == "Hello\nAnswer\n"
+
+
+@pytest.mark.parametrize(
+    ("actions", "primary", "channel", "problem"),
+    [
+        (["call_now", "reply"], "call_now", "phone", "reply and close exclude"),
+        (["call_now", "retain"], "retain", "phone", "call_now is primary"),
+        (["call_now"], "call_now", "same", "channel is phone"),
+        (["close"], "close", "same", "close means channel none"),
+        (["reply"], "retain", "same", "not among the actions"),
+        (["dance"], "dance", "same", "unknown actions: dance"),
+    ],
+)
+def test_rules_of_the_codebook(actions, primary, channel, problem):
+    assert any(problem in one for one in action_problems(actions, primary, channel))
+
+
+def test_a_legal_recommendation_has_no_problems():
+    assert action_problems(["call_now", "hold_upsell"], "call_now", "phone") == ()
+    assert action_problems(["hold_upsell"], "hold_upsell", "same", offer_made=False) != ()
+
+
+def test_parse_error_survives_pickling_between_processes():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(ParseError("box", 3, "no text", sha256="00")))
+    assert (error.source, error.index, error.reason, error.sha256) == ("box", 3, "no text", "00")
