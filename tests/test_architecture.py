@@ -27,7 +27,9 @@ def test_floors_are_one_way():
 
 
 def test_scoring_imports_no_heavy_library():
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() in {"[]", "['pickle']"}  # numpy itself imports pickle
 
 

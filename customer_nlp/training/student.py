@@ -243,7 +243,8 @@ def _network(torch: Any, rows: int, outputs: int, vectors: Floats | None) -> dic
         embedding.weight[rows] = 0
     return {
         "embedding": embedding,
-        "kernel": torch.nn.Conv1d(DIMENSIONS, WINDOWS, 3),
+        "kernel": torch.nn.Linear(DIMENSIONS, 3 * WINDOWS, bias=False),
+        "bias": torch.nn.Embedding(1, WINDOWS, _weight=torch.zeros(1, WINDOWS)),
         "hidden": torch.nn.Linear(2 * WINDOWS, HIDDEN),
         "output": torch.nn.Linear(HIDDEN, outputs),
     }
@@ -251,10 +252,13 @@ def _network(torch: Any, rows: int, outputs: int, vectors: Floats | None) -> dic
 
 def _forward(torch: Any, net: dict[str, Any], ids: Any, lengths: Any, dropout: float) -> Any:
     drop = torch.nn.functional.dropout
-    windows = torch.relu(net["kernel"](net["embedding"](ids).transpose(1, 2)))
-    inside = (torch.arange(windows.shape[2])[None] < lengths[:, None]).unsqueeze(1)
-    top = windows.masked_fill(~inside, 0).amax(2)
-    mean = (windows * inside).sum(2) / lengths[:, None]
+    # one product with all three kernels, then shifted sums: several times faster than a
+    # convolution layer at this size
+    before, here, after = net["kernel"](net["embedding"](ids)).chunk(3, dim=2)
+    windows = before[:, :-2] + here[:, 1:-1] + after[:, 2:] + net["bias"].weight[0]
+    inside = (torch.arange(windows.shape[1])[None] < lengths[:, None]).unsqueeze(2)
+    windows = torch.relu(windows) * inside
+    top, mean = windows.amax(1), windows.sum(1) / lengths[:, None]
     pooled = drop(torch.cat([top, mean], 1), dropout)
     return net["output"](drop(torch.relu(net["hidden"](pooled)), dropout))
 
@@ -263,11 +267,11 @@ def _arrays(net: dict[str, Any], rows: int) -> dict[str, Floats]:
     def plain(parameter: Any) -> Floats:
         return np.asarray(parameter.detach().numpy(), np.float32)
 
-    kernel = plain(net["kernel"].weight)
+    kernel = plain(net["kernel"].weight).reshape(3, WINDOWS, DIMENSIONS)
     return {
         "embedding": plain(net["embedding"].weight)[:rows],
-        "kernel": np.ascontiguousarray(kernel.transpose(2, 1, 0)),
-        "kernel_bias": plain(net["kernel"].bias),
+        "kernel": np.ascontiguousarray(kernel.transpose(0, 2, 1)),
+        "kernel_bias": plain(net["bias"].weight)[0],
         "hidden": np.ascontiguousarray(plain(net["hidden"].weight).T),
         "hidden_bias": plain(net["hidden"].bias),
         "output": np.ascontiguousarray(plain(net["output"].weight).T),

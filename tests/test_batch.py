@@ -1,0 +1,135 @@
+"""Whole inboxes: counts add up, and the bytes are the same however it is run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from customer_nlp import batch
+from customer_nlp.errors import InvalidRecordError, SourceError
+
+
+def _lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _score(inbox: Path, out: Path, **options) -> batch.Summary:
+    return batch.score([inbox], out, own_domains=["firma.example"], **options)
+
+
+def test_counts_add_up_and_rejects_are_written(inbox: Path, tmp_path: Path):
+    out = tmp_path / "out.jsonl"
+    summary = _score(inbox, out)
+    assert (summary.read, summary.scored, summary.rejected, summary.threads) == (4, 3, 1, 2)
+    records = _lines(out)
+    assert sum(len(record["messages"]) for record in records) == summary.scored
+    [reject] = _lines(tmp_path / "out.jsonl.rejects.jsonl")
+    assert reject["reason"] == "duplicate of an earlier message"
+    assert set(reject) == {"source", "index", "reason", "sha256"}
+    assert summary.lines()[0] == "4 messages read = 3 scored + 1 rejected, in 2 threads"
+
+
+def test_rejects_of_an_earlier_run_do_not_stay(inbox: Path, tmp_path: Path):
+    out = tmp_path / "out.jsonl"
+    _score(inbox, out)
+    table = tmp_path / "good.csv"
+    table.write_text("text\nhello there\n")
+    batch.score([table], out)
+    assert not (tmp_path / "out.jsonl.rejects.jsonl").exists()
+
+
+def test_same_bytes_for_any_number_of_jobs_and_twice_in_a_row(inbox: Path, tmp_path: Path):
+    outs = [tmp_path / f"{i}.jsonl" for i in range(3)]
+    _score(inbox, outs[0])
+    _score(inbox, outs[1])
+    _score(inbox, outs[2], jobs=2)
+    assert outs[0].read_bytes() == outs[1].read_bytes() == outs[2].read_bytes()
+
+
+def test_same_bytes_for_any_chunking(inbox: Path, tmp_path: Path, monkeypatch):
+    outs = [tmp_path / f"{i}.jsonl" for i in range(2)]
+    _score(inbox, outs[0])
+    monkeypatch.setattr(batch, "_CHUNK", 1)
+    _score(inbox, outs[1])
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+def test_several_sources_in_order(inbox: Path, tmp_path: Path):
+    table = tmp_path / "chat.csv"
+    table.write_text("text,thread\nwhere is my parcel,t1\n")
+    out = tmp_path / "out.jsonl"
+    batch.score([inbox, table], out, own_domains=["firma.example"])
+    assert [record["thread_id"] for record in _lines(out)][-1] == "t1"
+
+
+def test_every_turn_writes_one_record_a_customer_message(tmp_path: Path):
+    table = tmp_path / "chat.csv"
+    table.write_text(
+        "text,role,thread\nwhere is it,customer,t\nsoon,agent,t\nstill nothing,customer,t\n"
+    )
+    out = tmp_path / "out.jsonl"
+    summary = batch.score([table], out, every_turn=True)
+    assert [record["after"] for record in _lines(out)] == ["m0", "m2"]
+    assert (summary.threads, summary.scored) == (1, 3)
+
+
+def test_csv_has_one_row_a_thread_and_runs_no_formula(tmp_path: Path):
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps({"text": "hello there", "thread": '=HYPERLINK("x")'}) + "\n")
+    out = tmp_path / "out.csv"
+    batch.score([source], out)
+    with out.open(encoding="utf-8", newline="") as lines:
+        [row] = csv.DictReader(lines)
+    assert list(row) == list(batch.CSV_COLUMNS)
+    assert row["thread_id"] == '\'=HYPERLINK("x")'
+
+
+def test_parquet_holds_the_record(inbox: Path, tmp_path: Path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    _score(inbox, tmp_path / "out.parquet")
+    _score(inbox, tmp_path / "out.jsonl")
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [json.loads(row["record"]) for row in rows] == _lines(tmp_path / "out.jsonl")
+
+
+def test_a_missing_source_leaves_nothing_behind(inbox: Path, tmp_path: Path):
+    out = tmp_path / "fresh" / "out.jsonl"
+    out.parent.mkdir()
+    with pytest.raises(SourceError, match=r"no such|does not exist|not there|No such"):
+        batch.score([inbox, tmp_path / "nowhere.mbox"], out)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_failure_on_the_way_leaves_the_old_output(inbox: Path, tmp_path: Path):
+    out = tmp_path / "fresh" / "out.jsonl"
+    out.parent.mkdir()
+    out.write_text("old\n")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _score(inbox, out, on_record=stop)
+    assert [path.name for path in out.parent.iterdir()] == ["out.jsonl"]
+    assert out.read_text() == "old\n"
+
+
+def test_output_that_cannot_be_written(inbox: Path, tmp_path: Path):
+    with pytest.raises(SourceError, match="output cannot be written"):
+        _score(inbox, tmp_path / "no" / "such" / "out.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"out": "out.xlsx"}, "must end with one of"),
+        ({"out": "out.jsonl", "jobs": 0}, "at least 1; got 0"),
+    ],
+)
+def test_wrong_options(inbox: Path, tmp_path: Path, options, match):
+    out = tmp_path / options.pop("out")
+    with pytest.raises(InvalidRecordError, match=match):
+        _score(inbox, out, **options)

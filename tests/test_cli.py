@@ -1,0 +1,113 @@
+"""The shell: what a person sees, and what nobody should."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from customer_nlp.cli import main
+
+CANARY = "canary-55d1"
+
+
+def test_score_prints_a_table_and_a_sum(inbox: Path, tmp_path: Path, capsys):
+    out = tmp_path / "out.jsonl"
+    code = main(["score", str(inbox), "--out", str(out), "--own-domain", "firma.example"])
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "anna@kunde.example" in shown
+    assert "Opening hours" in shown
+    assert "4 messages read = 3 scored + 1 rejected, in 2 threads" in shown
+    assert len(out.read_text().splitlines()) == 2
+    first = json.loads(out.read_text().splitlines()[0])["recommendation"]
+    assert first["primary"] in shown
+
+
+def test_explain_marks_the_words(capsys):
+    code = main(["explain", "This is the third time I am writing. I am absolutely furious."])
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "⟦frustration: " in shown
+    assert "do next: " in shown
+    assert "because " in shown
+
+
+def test_explain_reads_a_file_and_picks_a_thread(inbox: Path, capsys):
+    code = main(["explain", str(inbox), "--thread", "3@kunde.example"])
+    assert code == 0
+    assert "Saturday" in capsys.readouterr().out
+    assert main(["explain", str(inbox), "--thread", "nobody"]) == 2
+    assert "no such thread" in capsys.readouterr().err
+
+
+def test_explain_reads_standard_input(monkeypatch, capsys):
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("Where is my parcel?"))
+    assert main(["explain", "-"]) == 0
+    assert "Where is my parcel?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["nowhere.mbox", "empty.mbox", "empty-folder", "table.csv"])
+def test_bad_input_is_exit_code_2_and_says_the_way_out(tmp_path: Path, name: str, capsys):
+    (tmp_path / "empty.mbox").write_bytes(b"")
+    (tmp_path / "empty-folder").mkdir()
+    (tmp_path / "table.csv").write_text(f"colour,size\n{CANARY},5\n")
+    code = main(["score", str(tmp_path / name), "--out", str(tmp_path / "out.jsonl")])
+    shown = capsys.readouterr()
+    assert code == 2
+    assert shown.err.startswith("customer-nlp: ")
+    assert CANARY not in shown.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["--now", "yesterday"], "ISO 8601"),
+        (["--model", "klingon"], "No model called"),
+        (["--jobs", "0"], "at least 1"),
+        (["--format", "pst"], "format must be"),
+    ],
+)
+def test_wrong_options_are_exit_code_2(inbox: Path, tmp_path: Path, arguments, match, capsys):
+    code = main(["score", str(inbox), "--out", str(tmp_path / "o.jsonl"), *arguments])
+    assert code == 2
+    assert match in capsys.readouterr().err
+
+
+def test_a_subject_cannot_steer_the_terminal(tmp_path: Path, capsys):
+    source = tmp_path / "in.jsonl"
+    row = {"text": "hello \x1b[2J there", "subject": "\x1b]0;owned\x07 [red]x[/red]", "thread": "t"}
+    source.write_text(json.dumps(row) + "\n")
+    assert main(["score", str(source), "--out", str(tmp_path / "o.jsonl")]) == 0
+    assert main(["explain", str(source)]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "[red]" in shown
+
+
+def test_rejects_name_no_text(tmp_path: Path, capsys):
+    source = tmp_path / "in.jsonl"
+    source.write_text(
+        json.dumps({"text": "fine"})
+        + "\n"
+        + f'{{"text": "{CANARY}", "role": "{CANARY}"}}\n{{broken {CANARY}\n'
+    )
+    out = tmp_path / "o.jsonl"
+    assert main(["score", str(source), "--out", str(out)]) == 0
+    shown = capsys.readouterr()
+    rejects = (tmp_path / "o.jsonl.rejects.jsonl").read_text()
+    assert "3 messages read = 1 scored + 2 rejected" in shown.out
+    assert CANARY not in shown.out + shown.err + rejects
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in ("score", "explain", "data"))
