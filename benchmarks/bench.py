@@ -151,7 +151,7 @@ def write_mbox(path: Path, count: int) -> None:
 
 
 def bench_mbox(rows: list[tuple[str, str, str]]) -> None:
-    """A mailbox read to recommendations against the standard library's own iteration."""
+    """Read a mailbox to recommendations, against the standard library's own iteration."""
     from customer_nlp import batch
 
     analyzer = customer_nlp.load()
@@ -199,9 +199,8 @@ def main() -> int:
     for bench in (bench_start, bench_signals, bench_single, bench_mbox):
         bench(rows)
     table(rows)
-    print(
-        f"peak memory of this run: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
-    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of this run: {peak:.0f} MB")
     return 0
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from customer_nlp.accounts import Account
     from customer_nlp.analyzer import Analyzer, load
     from customer_nlp.errors import CustomerNlpError, ParseError
     from customer_nlp.readers import read
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from customer_nlp.signals import SignalTable
 
 __all__ = [
+    "Account",
     "Analysis",
     "Analyzer",
     "Commitment",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Account": "customer_nlp.accounts",
     "Analyzer": "customer_nlp.analyzer",
     "load": "customer_nlp.analyzer",
     "CustomerNlpError": "customer_nlp.errors",

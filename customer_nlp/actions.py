@@ -463,6 +463,26 @@ def reason(concept: str) -> str | None:
     return _OTHER.get(concept)
 
 
+def verdict(finding: str) -> tuple[str, str]:
+    """Return why a finding is one, and what would be better, in one line each."""
+    because = _REPLY[finding].replace("our last reply", "the reply")
+    return because, _BETTER[finding]
+
+
+_BETTER: Final[Mapping[str, str]] = {
+    "policy_talk": "say what you will do for them; leave the rules out",
+    "blames_customer": "go through it with them step by step, without a doubt about their use",
+    "asks_again": "look it up in the thread or the record before asking",
+    "premature_upsell": "solve the problem first; offer nothing until it is solved",
+    "dismissive": "explain how it came about, line by line",
+    "no_ownership": "ask the other desk yourself and come back with the answer",
+    "no_next_step": "say what happens next, who does it and by when",
+    "contradicts": "say which of the two statements holds and that the other was wrong",
+    "canned": "answer the question that was asked, in words made for it",
+    "wrong_answer": "read the message again and answer what it asks",
+}
+
+
 def concept_subject(concept: str) -> tuple[str, str] | None:
     """Return which words a concept rests on, or ``None``.
 

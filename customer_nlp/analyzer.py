@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from customer_nlp import actions, timeline
+from customer_nlp.accounts import Account, Contact, OutreachCheck, check
 from customer_nlp.artifacts import ModelFolder, default_model_path, open_model
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS
 from customer_nlp.errors import InvalidRecordError
@@ -20,6 +21,7 @@ from customer_nlp.records import (
     Message,
     MessageAnalysis,
     Recommendation,
+    Review,
     Signal,
     Thread,
 )
@@ -206,6 +208,60 @@ class Analyzer:
             work = _ThreadWork(self, thread, list(islice(scored, len(thread))), now)
             yield from work.analyses(every_turn=every_turn)
 
+    def review(self, draft: str, thread: ThreadLike | None = None) -> Review:
+        """Check a reply before it is sent.
+
+        Parameters
+        ----------
+        draft : str
+            The reply.
+        thread : Thread, str, or list of Message or dict, optional
+            What it answers.
+
+        Returns
+        -------
+        Review
+            ``findings`` with the range of the draft that each rests on; empty when clean. It
+            judges the reply, never the person who wrote it.
+
+        Raises
+        ------
+        InvalidRecordError
+            When `draft` is no str, or `thread` nothing that can be taken for one.
+        """
+        reply = Message("agent", draft)
+        if thread is not None:
+            as_thread(thread)
+        [scored] = score_messages(self._signals, [_zoned(reply)])
+        return Review(self.findings_of(scored))
+
+    def check_outreach(
+        self, planned: Contact | Mapping[str, Any], account: Account | Mapping[str, Any]
+    ) -> OutreachCheck:
+        """Say whether a planned sales, renewal, survey or follow-up contact should be made.
+
+        Parameters
+        ----------
+        planned : Contact or mapping
+            ``kind, channel, at, about`` and, when known, ``about_at``.
+        account : Account or mapping
+            What is known of the customer.
+
+        Returns
+        -------
+        OutreachCheck
+            ``decision`` is ``go``, ``hold`` or ``correct_record``, with reasons.
+
+        Raises
+        ------
+        InvalidRecordError
+            For a date or a fact that is none.
+        """
+        return check(
+            planned if isinstance(planned, Contact) else Contact.from_dict(planned),
+            account if isinstance(account, Account) else Account.from_dict(account),
+        )
+
     def evidence_of(
         self, scored: ScoredMessage, names: Sequence[str]
     ) -> dict[str, tuple[Evidence, ...]]:
@@ -234,7 +290,7 @@ class Analyzer:
         ]
         evidence = self.evidence_of(scored, names)
         return tuple(
-            Finding(name, spans[0].start, spans[0].end, actions.reason(f"reply.{name}") or name)
+            Finding(name, spans[0].start, spans[0].end, *actions.verdict(name))
             for name, spans in evidence.items()
             if spans
         )

@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "MessageAnalysis",
     "Recommendation",
+    "Review",
     "Signal",
     "Thread",
     "ThreadState",
@@ -503,6 +504,28 @@ class Finding:
 
     def __repr__(self) -> str:
         return f"Finding(name={self.name!r}, start={self.start}, end={self.end})"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a check of a reply found.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        In the codebook's order; empty when the reply is clean.
+    """
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {"findings": [finding.to_dict() for finding in self.findings]}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

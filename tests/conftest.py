@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def analyzer() -> Analyzer:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Path]:
+def inbox(tmp_path: Path) -> Path:
     """A small mbox: two threads, three good mails, one exact copy."""
     first = (
         b"From anna@kunde.example Mon Mar  2 09:14:00 2026\n"
@@ -46,4 +45,4 @@ def inbox(tmp_path: Path) -> Iterator[Path]:
     )
     path = tmp_path / "inbox.mbox"
     path.write_bytes(first + answer + other + first)
-    yield path
+    return path
