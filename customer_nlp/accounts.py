@@ -447,38 +447,9 @@ def _same_thing(one: str, other: str) -> bool:
 
 
 _EMPTY_WORDS: Final = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "our",
-        "your",
-        "their",
-        "with",
-        "any",
-        "more",
-        "longer",
-        "own",
-        "have",
-        "has",
-        "had",
-        "this",
-        "that",
-        "from",
-        "about",
-        "new",
-        "old",
-        "sold",
-        "gave",
-        "away",
-        "donated",
-        "got",
-        "rid",
-        "service",
-        "contract",
-        "plan",
-        "customer",
-        "repair",
-        "warranty",
-    ]
-)
+    {
+        "the", "and", "for", "our", "your", "their", "with", "any", "more", "longer", "own", "have",
+        "has", "had", "this", "that", "from", "about", "new", "old", "sold", "gave", "away",
+        "donated", "got", "rid", "service", "contract", "plan", "customer", "repair", "warranty",
+    }
+)  # fmt: skip

