@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types architecture check bench model teacher corpus clean
+.PHONY: demo test lint types architecture check bench model teacher card docs clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 2; }
@@ -38,8 +38,20 @@ check: lint types architecture test ## what CI runs
 bench: $(VENV)/.installed-test ## speed, as ratios within one run
 	$(BIN)/python benchmarks/bench.py
 
-model: $(VENV)/.installed-test ## retrain the shipped model from the corpus and the cached soft labels
-	$(BIN)/python -m customer_nlp.training
+$(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,peers,test]' && touch $@
+
+teacher: $(VENV)/.installed-train ## judge the labelled and unlabelled texts with a fine-tuned MiniLM (an hour)
+	$(BIN)/python -m customer_nlp.training.teacher
+
+model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and the teacher's soft labels
+	$(BIN)/python -m customer_nlp.training.build
+
+card: $(VENV)/.installed-train ## write the figures of the shipped model into its card
+	$(BIN)/customer-nlp evaluate --peers --card models/en/README.md
+
+docs: $(VENV)/.installed-test ## put the program's help into the README
+	$(BIN)/python benchmarks/refresh_readme.py
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from customer_nlp.batch import Summary
     from customer_nlp.records import Thread
 
-__all__ = ["main"]
+__all__ = ["help_text", "main"]
 
 #: Rows of the table that `score` prints; the file holds all.
 MAX_ROWS: Final = 40
@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 when all went well, 2 for wrong input, 1 when interrupted.
     """
-    options = _parser().parse_args(arguments)
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.run is not _evaluate:
+        _parser().error(f"unknown arguments: {' '.join(rest)}")
+    options.rest = rest
     try:
         return int(options.run(options))
     except CustomerNlpError as error:
@@ -54,6 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+
+
+class _Narrow(argparse.HelpFormatter):
+    """Help for a window of 80 columns, whatever the terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=80)
+
+
+def help_text() -> str:
+    """Return what ``customer-nlp --help`` prints in a window of 80 columns."""
+    parser = _parser()
+    parser.formatter_class = _Narrow
+    return parser.format_help()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--thread", metavar="ID", help="which thread of the file; else the first")
     _add_reading(explain)
     explain.set_defaults(run=_explain)
+
+    review = commands.add_parser("review", help="check a reply before it is sent")
+    review.add_argument("draft", metavar="TEXT-OR-FILE", help="the reply, or a file that holds it")
+    review.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
+    review.set_defaults(run=_review)
+
+    evaluate = commands.add_parser(
+        "evaluate", help="measure a model on the corpus, beside its peers", add_help=False
+    )
+    evaluate.set_defaults(run=_evaluate)
 
     data = commands.add_parser("data", help="the training data").add_subparsers(
         title="data commands", required=True, metavar="COMMAND"
@@ -318,6 +345,28 @@ def _marked(text: str, signals: dict[str, Any]) -> Any:
 
 def _clean(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
+
+
+def _review(options: argparse.Namespace) -> int:
+    from customer_nlp.analyzer import load
+
+    path = Path(options.draft)
+    draft = path.read_text(encoding="utf-8") if _is_path(options.draft) else options.draft
+    review = load(options.model).review(draft)
+    console = _console()
+    for finding in review.findings:
+        console.print(f"{finding.name}: {finding.because}", markup=False)
+        console.print(f"  “{_printable(draft[finding.start : finding.end])}”", markup=False)
+        console.print(f"  better: {finding.better}", markup=False)
+    if review.clean:
+        console.print("clean", markup=False)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from customer_nlp.training.evaluate import main as evaluate
+
+    return evaluate(options.rest)
 
 
 def _fetch(options: argparse.Namespace) -> int:
