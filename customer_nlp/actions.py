@@ -162,15 +162,17 @@ class ThreadFeatures:
         """Take into account that a mail of the customer's came back."""
         self._bounced = True
 
-    def holds(self, concept: str) -> bool:
-        """Whether a concept that rests on no words is true of the thread."""
-        return {
-            "bounced": self._bounced,
-            "decision_maker_joined": self._joined,
-            "unanswered": self._unanswered > 1,
-            "promise_broken": self.promise_broken > 0,
-            "promise_due": self.promise_due > 0,
-        }.get(concept, False)
+    def facts(self) -> Iterator[str]:
+        """Yield the concepts that are true of the thread and rest on no words."""
+        for concept, true in (
+            ("bounced", self._bounced),
+            ("decision_maker_joined", self._joined),
+            ("unanswered", self._unanswered > 1),
+            ("promise_broken", self.promise_broken > 0),
+            ("promise_due", self.promise_due > 0),
+        ):
+            if true:
+                yield concept
 
     def vector(self) -> Floats:
         """Return the features after the last customer turn, in the order of `FEATURES`."""
@@ -290,7 +292,7 @@ class Advice:
     primary, channel, timing : str
         As in `records.Recommendation`.
     probability : mapping of str to float
-        Of every action, most probable first.
+        Of every action.
     chosen : tuple of str
         Recommended actions, most probable first.
     concepts : mapping of str to tuple of (str, float)
@@ -336,29 +338,36 @@ class Recommender:
         for head, names in _HEADS.items():
             if self._weights[head].shape != (len(_NAMES), len(names)):
                 raise ModelFormatError("The arrays of the action model do not fit together.")
-        self._concept_of = np.array([CONCEPTS.index(c) for c in FEATURES.values()])
+        self._all_weights = np.concatenate([self._weights[head] for head in _HEADS], axis=1)
+        self._all_bias = np.concatenate([self._bias[head] for head in _HEADS])
+        concept_of = np.array([CONCEPTS.index(concept) for concept in FEATURES.values()])
+        self._by_concept = np.argsort(concept_of, kind="stable")
+        self._concept_starts = np.searchsorted(concept_of[self._by_concept], range(len(CONCEPTS)))
 
     def advise(self, features: ThreadFeatures, *, offer_made: bool) -> Advice:
         """Say what to do after the last customer turn. Cost: constant."""
         x = (features.vector() - self._mean) / self._scale
-        probability = sigmoid(self._head(x, "action"))
+        heads = self._heads(x)
+        probability = sigmoid(heads["action"])
         chosen = self._choose(probability)
-        primary = self._primary(x, chosen, offer_made=offer_made)
-        order = sorted(chosen, key=lambda name: (-probability[ACTIONS.index(name)], name))
-        ranked = np.argsort(-probability, kind="stable")
+        primary = self._primary(heads["primary"], chosen, offer_made=offer_made)
+        stated = dict(zip(ACTIONS, probability.tolist(), strict=True))
+        order = sorted(chosen, key=lambda name: (-stated[name], name))
         return Advice(
             primary,
-            self._channel(x, chosen, primary),
-            TIMINGS[int(np.argmax(self._head(x, "timing")))],
-            {ACTIONS[i]: float(probability[i]) for i in ranked},
+            self._channel(heads["channel"], chosen, primary),
+            TIMINGS[int(np.argmax(heads["timing"]))],
+            stated,
             tuple(order),
-            {name: self._concepts(x, name) for name in order},
+            self._concepts(x, order),
         )
 
-    def _head(self, x: Floats, head: str) -> Floats:
-        # one row at a time: a fixed order of additions keeps results equal in any batch
-        scores: Floats = (x[:, None] * self._weights[head]).sum(axis=0) + self._bias[head]
-        return scores
+    def _heads(self, x: Floats) -> dict[str, Floats]:
+        # summed along one axis, not by a matrix product: the order of additions is then fixed,
+        # and results are equal in any batch and on any number of threads
+        scores: Floats = (x[:, None] * self._all_weights).sum(axis=0) + self._all_bias
+        parts = np.split(scores, np.cumsum([len(names) for names in _HEADS.values()])[:-1])
+        return dict(zip(_HEADS, parts, strict=True))
 
     def _choose(self, probability: Floats) -> set[str]:
         chosen = {ACTIONS[i] for i in np.flatnonzero(probability >= self._threshold)}
@@ -368,26 +377,30 @@ class Recommender:
             chosen -= {"reply", "close"}
         return chosen
 
-    def _primary(self, x: Floats, chosen: set[str], *, offer_made: bool) -> str:
+    def _primary(self, scores: Floats, chosen: set[str], *, offer_made: bool) -> str:
         if "call_now" in chosen:
             return "call_now"
-        scores = self._head(x, "primary")
         allowed = chosen if offer_made or chosen == {"hold_upsell"} else chosen - {"hold_upsell"}
         return max(sorted(allowed), key=lambda name: scores[ACTIONS.index(name)])
 
-    def _channel(self, x: Floats, chosen: set[str], primary: str) -> str:
+    def _channel(self, scores: Floats, chosen: set[str], primary: str) -> str:
         if "call_now" in chosen:
             return "phone"
         if primary == "close":
             return "none"
-        scores = self._head(x, "channel")
         return max(("same", "phone", "in_person"), key=lambda name: scores[CHANNELS.index(name)])
 
-    def _concepts(self, x: Floats, action: str) -> tuple[tuple[str, float], ...]:
-        contributions = x * self._weights["action"][:, ACTIONS.index(action)]
-        sums = np.bincount(self._concept_of, weights=contributions, minlength=len(CONCEPTS))
-        order = np.argsort(-sums, kind="stable")
-        return tuple((CONCEPTS[i], float(sums[i])) for i in order)
+    def _concepts(
+        self, x: Floats, names: Sequence[str]
+    ) -> dict[str, tuple[tuple[str, float], ...]]:
+        columns = [ACTIONS.index(name) for name in names]
+        contributions = x[:, None] * self._weights["action"][:, columns]
+        sums = np.add.reduceat(contributions[self._by_concept], self._concept_starts, axis=0)
+        order = np.argsort(-sums, axis=0, kind="stable").T.tolist()
+        return {
+            name: tuple(zip([CONCEPTS[i] for i in rows], values[rows].tolist(), strict=True))
+            for name, rows, values in zip(names, order, sums.T, strict=True)
+        }
 
 
 _HEADS: Final[Mapping[str, Sequence[str]]] = {
@@ -449,18 +462,22 @@ _OTHER: Final[Mapping[str, str]] = {
 }
 
 
-def reason(concept: str) -> str | None:
-    """Return a plain reason for a concept, or ``None`` for one that only shapes the score."""
-    kind, _, name = concept.partition(".")
-    if kind == "now":
-        return _NOW[name]
-    if kind == "before":
-        return f"earlier in the thread {_NOW[name]}"
-    if kind == "reply":
-        return _REPLY[name]
-    if kind == "replies":
-        return _REPLY[name].replace("our last reply", "an earlier reply of ours")
-    return _OTHER.get(concept)
+def _reasons() -> Iterator[tuple[str, str]]:
+    for name, text in _NOW.items():
+        yield f"now.{name}", text
+        yield f"before.{name}", f"earlier in the thread {text}"
+    for name, text in _REPLY.items():
+        yield f"reply.{name}", text
+        yield f"replies.{name}", text.replace("our last reply", "an earlier reply of ours")
+    yield from _OTHER.items()
+
+
+_REASONS: Final[Mapping[str, str]] = dict(_reasons())
+
+
+def reason(concept: str) -> str:
+    """Return the plain reason that a concept stands for."""
+    return _REASONS[concept]
 
 
 def verdict(finding: str) -> tuple[str, str]:
@@ -483,27 +500,19 @@ _BETTER: Final[Mapping[str, str]] = {
 }
 
 
-def concept_subject(concept: str) -> tuple[str, str] | None:
-    """Return which words a concept rests on, or ``None``.
-
-    The first part says where they stand: ``now``, ``before``, ``again`` (now, and earlier or by
-    the customer's own account), ``reply`` or ``replies``; the second names the signal.
-    """
-    kind, _, name = concept.partition(".")
-    if kind in {"now", "before", "reply", "replies"}:
-        return kind, name
-    return _SUBJECTS.get(concept)
-
-
-_SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
-    "confusion_survived": ("again", "confusion"),
-    "annoyed_again": ("again", "frustration"),
-    "fault_again": ("again", "product_fault"),
-    "settled": ("now", "gratitude"),
-    "bill_unclear": ("now", "confusion"),
-    "leaving_with_open_matter": ("now", "churn_risk"),
-    "asked_after_reply": ("now", "repeat_contact"),
-    "nth_report": ("now", "repeat_contact"),
+#: Concepts that hold when a signal is shown now, and earlier or by the customer's own account.
+REPEATED: Final[Mapping[str, str]] = {
+    "confusion_survived": "confusion",
+    "annoyed_again": "frustration",
+    "fault_again": "product_fault",
+}
+#: Concepts that rest on the words of a signal of the last customer message.
+FROM_NOW: Final[Mapping[str, str]] = {
+    "settled": "gratitude",
+    "bill_unclear": "confusion",
+    "leaving_with_open_matter": "churn_risk",
+    "asked_after_reply": "repeat_contact",
+    "nth_report": "repeat_contact",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Final
 from customer_nlp import actions, timeline
 from customer_nlp.accounts import Account, Contact, OutreachCheck, check
 from customer_nlp.artifacts import ModelFolder, default_model_path, open_model
-from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS
+from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import (
     ActionAdvice,
@@ -27,7 +28,6 @@ from customer_nlp.records import (
 )
 from customer_nlp.signals import (
     ScoredMessage,
-    Scores,
     SignalModel,
     SignalTable,
     score_messages,
@@ -205,10 +205,42 @@ class Analyzer:
         self, threads: Sequence[Thread], now: datetime | None, *, every_turn: bool
     ) -> Iterator[Analysis]:
         messages = [message for thread in threads for message in thread.messages]
-        scored = iter(score_messages(self._signals, messages))
+        scored = score_messages(self._signals, messages)
+        shown = self._shown(scored)
+        start = 0
         for thread in threads:
-            work = _ThreadWork(self, thread, list(islice(scored, len(thread))), now)
+            end = start + len(thread)
+            work = _ThreadWork(self, thread, scored[start:end], shown[start:end], now)
             yield from work.analyses(every_turn=every_turn)
+            start = end
+
+    def _shown(self, scored: Sequence[ScoredMessage]) -> list[_Shown]:
+        """Say what each message shows, with the words, for many messages in one pass."""
+        names = [self._names(one) for one in scored]
+        asked = [i for i, wanted in enumerate(names) if wanted]
+        found = self._signals.evidence(
+            [scored[i].text for i in asked],
+            [scores for i in asked if (scores := scored[i].scores) is not None],
+            [names[i] for i in asked],
+        )
+        words: list[dict[str, tuple[Evidence, ...]]] = [{} for _ in scored]
+        for i, spans in zip(asked, found, strict=True):
+            words[i] = {name: scored[i].relocated(of_name) for name, of_name in spans.items()}
+        return [
+            _Shown(_message_analysis(one, wanted, said), said)
+            for one, wanted, said in zip(scored, names, words, strict=True)
+        ]
+
+    def _names(self, scored: ScoredMessage) -> list[str]:
+        """Return the core signals, cues or findings at or above their thresholds."""
+        if scored.scores is None:
+            return []
+        if scored.message.role == "agent":
+            return _above(FINDINGS, scored.scores.findings, self._signals.finding_thresholds)
+        if scored.message.role != "customer":
+            return []
+        graded = [n for n, grade in zip(CORE_SIGNALS, scored.grades, strict=True) if grade]
+        return graded + _above(CUES, scored.scores.cues, self._signals.cue_thresholds)
 
     def review(self, draft: str, thread: ThreadLike | None = None) -> Review:
         """Check a reply before it is sent.
@@ -234,8 +266,8 @@ class Analyzer:
         reply = Message("agent", draft)
         if thread is not None:
             as_thread(thread)
-        [scored] = score_messages(self._signals, [_zoned(reply)])
-        return Review(self.findings_of(scored))
+        [shown] = self._shown(score_messages(self._signals, [_zoned(reply)]))
+        return Review(shown.analysis.findings)
 
     def check_outreach(
         self, planned: Contact | Mapping[str, Any], account: Account | Mapping[str, Any]
@@ -264,42 +296,9 @@ class Analyzer:
             account if isinstance(account, Account) else Account.from_dict(account),
         )
 
-    def evidence_of(
-        self, scored: ScoredMessage, names: Sequence[str]
-    ) -> dict[str, tuple[Evidence, ...]]:
-        """Find the words behind signals of a message, as ranges of its text."""
-        if not names:
-            return {}
-        found = self._signals.evidence(scored.text, names)
-        return {name: scored.relocated(spans) for name, spans in found.items()}
-
-    def cues_of(self, scores: Scores) -> dict[str, float]:
-        """Return the cues at or above their thresholds with their probabilities."""
-        return {
-            cue: float(p)
-            for cue, p in zip(CUES, scores.cues[0], strict=True)
-            if p >= self._signals.cue_thresholds[cue]
-        }
-
     def cue_threshold(self, cue: str) -> float:
         """Return the probability from which a cue is judged present."""
         return float(self._signals.cue_thresholds[cue])
-
-    def findings_of(self, scored: ScoredMessage) -> tuple[Finding, ...]:
-        """Return the findings on one agent's message."""
-        if scored.scores is None:
-            return ()
-        names = [
-            name
-            for name, p in zip(FINDINGS, scored.scores.findings[0], strict=True)
-            if p >= self._signals.finding_thresholds[name]
-        ]
-        evidence = self.evidence_of(scored, names)
-        return tuple(
-            Finding(name, spans[0].start, spans[0].end, *actions.verdict(name))
-            for name, spans in evidence.items()
-            if spans
-        )
 
     def advise(self, features: actions.ThreadFeatures, *, offer_made: bool) -> actions.Advice:
         """Score the actions for a thread's features."""
@@ -309,18 +308,68 @@ class Analyzer:
         return f"Analyzer(model={self.model!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What one message shows, and the words behind each signal, cue or finding."""
+
+    analysis: MessageAnalysis
+    words: Mapping[str, tuple[Evidence, ...]]
+
+
+def _above(names: Sequence[str], probability: Any, thresholds: Mapping[str, float]) -> list[str]:
+    values = probability[0].tolist()
+    return [name for name, p in zip(names, values, strict=True) if p >= thresholds[name]]
+
+
+def _message_analysis(
+    scored: ScoredMessage, names: Sequence[str], words: Mapping[str, tuple[Evidence, ...]]
+) -> MessageAnalysis:
+    message, scores = scored.message, scored.scores
+    signals: tuple[Signal, ...] = ()
+    cues: dict[str, float] = {}
+    findings: tuple[Finding, ...] = ()
+    if scores is not None and message.role == "customer":
+        graded, shown = scores.graded[0].tolist(), scores.cues[0].tolist()
+        cues = {name: shown[CUES.index(name)] for name in names if name in CUES}
+        signals = tuple(
+            Signal(name, graded[MAX_GRADE * i], grade, words.get(name, ()))
+            for i, (name, grade) in enumerate(zip(CORE_SIGNALS, scored.grades, strict=True))
+        )
+    elif scores is not None and message.role == "agent":
+        findings = tuple(
+            Finding(name, words[name][0].start, words[name][0].end, *actions.verdict(name))
+            for name in names
+            if words[name]
+        )
+    return MessageAnalysis(
+        message.id,
+        message.role,
+        message.sent_at,
+        scored.language,
+        signals,
+        cues,
+        findings,
+        message.automatic,
+    )
+
+
 class _ThreadWork:
     """Walks once through a thread, turn by turn, and makes analyses on the way."""
 
     def __init__(
-        self, analyzer: Analyzer, thread: Thread, scored: list[ScoredMessage], now: datetime | None
+        self,
+        analyzer: Analyzer,
+        thread: Thread,
+        scored: Sequence[ScoredMessage],
+        shown: Sequence[_Shown],
+        now: datetime | None,
     ) -> None:
         self._analyzer = analyzer
         self._thread = thread
         self._scored = scored
+        self._shown = shown
+        self._done = [one.analysis for one in shown]
         self._now = now
-        self._done: list[MessageAnalysis] = []
-        self._cue_words: dict[tuple[int, str], tuple[Evidence, ...]] = {}
         self._features = actions.ThreadFeatures(channel=thread.channel)
         self._faulty: list[float] = []
 
@@ -342,36 +391,9 @@ class _ThreadWork:
 
     def _take(self, index: int, scored: ScoredMessage) -> None:
         actions.observe(self._features, scored, self._thread.messages[:index])
-        self._done.append(self._message_analysis(scored))
         reply = scored.message.role == "agent" and scored.scores is not None
         worst = scored.scores.findings.max() if reply and scored.scores is not None else 0.0
         self._faulty.append(float(worst))
-
-    def _message_analysis(self, scored: ScoredMessage) -> MessageAnalysis:
-        message = scored.message
-        signals: tuple[Signal, ...] = ()
-        cues: dict[str, float] = {}
-        findings: tuple[Finding, ...] = ()
-        if scored.scores is not None and message.role == "customer":
-            cues = self._analyzer.cues_of(scored.scores)
-            shown = [n for n, grade in zip(CORE_SIGNALS, scored.grades, strict=True) if grade]
-            evidence = self._analyzer.evidence_of(scored, shown)
-            signals = tuple(
-                Signal(name, float(scored.scores.graded[0, 3 * i]), grade, evidence.get(name, ()))
-                for i, (name, grade) in enumerate(zip(CORE_SIGNALS, scored.grades, strict=True))
-            )
-        elif scored.scores is not None and message.role == "agent":
-            findings = self._analyzer.findings_of(scored)
-        return MessageAnalysis(
-            message.id,
-            message.role,
-            message.sent_at,
-            scored.language,
-            signals,
-            cues,
-            findings,
-            message.automatic,
-        )
 
     def _analysis(self, last: int) -> Analysis:
         thread = self._thread if last == len(self._thread) - 1 else self._thread.upto(last + 1)
@@ -388,7 +410,7 @@ class _ThreadWork:
             thread.messages[-1].id,
             self._analyzer.model,
             self._recommendation(last),
-            tuple(self._done),
+            tuple(self._done[: last + 1]),
             (),
             timeline.thread_state(thread, now=self._now, turning=turning),
         )
@@ -401,11 +423,12 @@ class _ThreadWork:
             return Recommendation(None, "none", "normal", abstained=reason)
         at = readable[-1]
         advice = self._analyzer.advise(self._features, offer_made=self._offer_made(last))
+        live = self._live(at, last)
         return Recommendation(
             advice.primary,
             advice.channel,
             advice.timing,
-            tuple(self._action(name, advice, at, last) for name in advice.chosen),
+            tuple(self._action(name, advice, live) for name in advice.chosen),
             tuple(self._avoid(advice.chosen, readable)),
         )
 
@@ -427,69 +450,53 @@ class _ThreadWork:
         }
         return actions.findings_to_avoid(chosen, cues, grades)
 
-    def _action(self, name: str, advice: actions.Advice, at: int, last: int) -> ActionAdvice:
+    def _action(
+        self, name: str, advice: actions.Advice, live: Mapping[str, tuple[int, str]]
+    ) -> ActionAdvice:
         because: list[str] = []
         evidence: list[Evidence] = []
         for concept, contribution in advice.concepts[name]:
             if contribution <= 0 or len(because) == MAX_REASONS:
                 break
-            where = self._subject(concept, at, last)
-            text = actions.reason(concept)
-            if text is None or where is None:
-                continue
-            because.append(text)
-            evidence.extend(e for e in self._words(*where) if e not in evidence)
+            if concept in live:
+                because.append(actions.reason(concept))
+                evidence.extend(e for e in self._words(*live[concept]) if e not in evidence)
         if not because:
             because.append(_FALLBACK_REASONS.get(name, _FALLBACK))
         return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
 
-    def _subject(self, concept: str, at: int, last: int) -> tuple[int, str] | None:
-        """Return the message and signal that a concept rests on, if that signal is shown."""
-        subject = actions.concept_subject(concept)
-        if subject is None:
-            return (-1, "") if self._features.holds(concept) else None
-        kind, name = subject
-        customers = [i for i in range(at - 1, -1, -1) if self._done[i].role == "customer"]
-        places: Sequence[int] = [at]
-        if kind == "before":
-            places = customers
-        elif kind == "again":
-            told = "repeat_contact" in self._done[at].cues
-            places = [at] if told or any(self._shows(i, name) for i in customers) else []
-        elif kind != "now":
-            replies = [i for i in range(last, -1, -1) if self._done[i].role == "agent"]
-            places = replies[:1] if kind == "reply" else replies[1:]
-        return next(((i, name) for i in places if self._shows(i, name)), None)
-
-    def _shows(self, index: int, name: str) -> bool:
-        done = self._done[index]
-        signal = done.signal(name)
-        return (
-            (signal is not None and signal.grade > 0)
-            or name in done.cues
-            or any(finding.name == name for finding in done.findings)
-        )
+    def _live(self, at: int, last: int) -> dict[str, tuple[int, str]]:
+        """Return the concepts that are true of the thread, with the message and signal behind."""
+        live: dict[str, tuple[int, str]] = {}
+        replied = False
+        for index in range(last, -1, -1):
+            role = self._done[index].role
+            if role == "agent":
+                kind = "replies" if replied else "reply"
+                replied = True
+            elif role == "customer" and index <= at:
+                kind = "now" if index == at else "before"
+            else:
+                continue
+            for name in self._shown[index].words:
+                live.setdefault(f"{kind}.{name}", (index, name))
+        for concept, name in actions.REPEATED.items():
+            told = "now.repeat_contact" in live or f"before.{name}" in live
+            if told and f"now.{name}" in live:
+                live[concept] = live[f"now.{name}"]
+        for concept, name in actions.FROM_NOW.items():
+            if f"now.{name}" in live:
+                live[concept] = live[f"now.{name}"]
+        live.update(dict.fromkeys(self._features.facts(), (-1, "")))
+        return live
 
     def _words(self, index: int, name: str) -> tuple[Evidence, ...]:
         if index < 0:
             return ()
-        done, scored = self._done[index], self._scored[index]
-        signal = done.signal(name)
-        if signal is not None:
-            spans: Sequence[Evidence] = signal.evidence
-        elif name in done.cues:
-            if (index, name) not in self._cue_words:
-                found = self._analyzer.evidence_of(scored, [name])
-                self._cue_words[index, name] = found[name]
-            spans = self._cue_words[index, name]
-        else:
-            text = scored.message.text
-            spans = [
-                Evidence(f.start, f.end, text[f.start : f.end])
-                for f in done.findings
-                if f.name == name
-            ]
-        return tuple(Evidence(e.start, e.end, e.text, done.id) for e in spans)
+        found = self._shown[index]
+        return tuple(
+            Evidence(e.start, e.end, e.text, found.analysis.id) for e in found.words.get(name, ())
+        )
 
 
 _FALLBACK: Final = "the wording of the last message as a whole"

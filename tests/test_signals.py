@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.codebook import CORE_SIGNALS, CUES, SIGNALS
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
-from customer_nlp.signals._evidence import clauses, find_evidence
+from customer_nlp.signals._evidence import Question, clauses, find_evidence
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import (
     SPECIALS,
@@ -122,7 +122,8 @@ def test_tokens_with_ranges_are_the_tokens(text):
 @given(any_text)
 def test_evidence_is_in_the_text_and_its_removal_lowers_the_score(analyzer: Analyzer, text):
     names = ["frustration", "confusion", "churn_risk", "waiting"]
-    found = analyzer._signals.evidence(text, names)
+    scores = analyzer._signals.score([text])
+    [found] = analyzer._signals.evidence([text], [scores], [names])
     assert list(found) == names
     before = analyzer.signals([text])
     for name, spans in found.items():
@@ -141,7 +142,7 @@ def test_long_text_is_scored_whole(analyzer: Analyzer):
 def test_clauses_tile_the_tokens():
     text = "I wrote twice, but nobody answered. Now the invoice is wrong and I am leaving!"
     tokens, _ = token_spans(text)
-    ranges = clauses(tokens, [False] * len(tokens))
+    ranges = clauses(tokens, frozenset())
     assert ranges[0][0] == 0
     assert ranges[-1][1] == len(tokens)
     assert all(a[1] == b[0] for a, b in pairwise(ranges))
@@ -149,15 +150,27 @@ def test_clauses_tile_the_tokens():
 
 def test_evidence_points_at_the_token_that_counts():
     vocabulary = Vocabulary([*SPECIALS, "bad", "good", "day"])
-    tokens = ["good", "day", "good", ",", "bad", "bad", ",", "good", "day", "good"]
+    embedding = np.zeros((vocabulary.rows, 2), np.float32)
+    embedding[vocabulary["bad"]] = (1, 0)
+    kernel = np.zeros((3, 2, 1), np.float32)
+    kernel[1, 0, 0] = 1  # one window that sees "bad" in its middle
+    network = Network(
+        {
+            "embedding": embedding,
+            "kernel": kernel,
+            "kernel_bias": np.zeros(1),
+            "hidden": np.ones((2, 1)),
+            "hidden_bias": np.zeros(1),
+            "output": np.ones((1, 1)),
+            "output_bias": np.zeros(1),
+        }
+    )
+    tokens = ["good", "day", "good", ",", "such", "bad", "day", ",", "good", "day", "good"]
     ids = np.array([vocabulary[token] for token in tokens])
-
-    def score(batch: TokenIds):
-        bad = (batch.ids == vocabulary["bad"]).astype(np.float32)
-        return np.add.reduceat(bad, batch.starts)[:, None]
-
-    [[(start, end)]] = find_evidence(tokens, [False] * len(tokens), ids, [0], score)
-    assert set(tokens[start:end]) == {"bad"}
+    hidden = network.hidden(TokenIds.of_sequences([ids]))[0]
+    [[[(start, end)]]] = find_evidence(network, [Question(tokens, frozenset(), ids, hidden, [0])])
+    assert "bad" in tokens[start:end]
+    assert end - start <= 3
 
 
 def test_network_refuses_arrays_that_do_not_fit():

@@ -14,7 +14,7 @@ from customer_nlp.calibration import cumulative, sigmoid
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE, SIGNALS
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
 from customer_nlp.records import Evidence
-from customer_nlp.signals._evidence import find_evidence
+from customer_nlp.signals._evidence import Question, find_evidence
 from customer_nlp.signals._messages import ScoredMessage, score_messages
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import OOV_BUCKETS, TokenIds, Vocabulary, token_spans
@@ -195,35 +195,43 @@ class SignalModel:
         unbroken = np.cumprod(passed, axis=2, dtype=np.int8)
         return np.asarray(unbroken.sum(axis=2), np.int8)
 
-    def evidence(self, text: str, names: Sequence[str]) -> dict[str, tuple[Evidence, ...]]:
-        """Find the words of `text` that each named signal, cue or finding rests on.
+    def evidence(
+        self, texts: Sequence[str], scores: Sequence[Scores], names: Sequence[Sequence[str]]
+    ) -> list[dict[str, tuple[Evidence, ...]]]:
+        """Find the words that signals, cues or findings of many texts rest on.
 
         Parameters
         ----------
-        text : str
-            The text as it was scored.
-        names : sequence of str
-            From `codebook.SIGNALS` or `codebook.FINDINGS`.
+        texts : sequence of str
+            As they were scored.
+        scores : sequence of Scores
+            One row each, as `score` gave them.
+        names : sequence of sequence of str
+            For each text what to explain: from `codebook.SIGNALS` or `codebook.FINDINGS`.
 
         Returns
         -------
-        dict of str to tuple of Evidence
-            Ranges of `text`; removing one lowers the score of its signal.
+        list of dict of str to tuple of Evidence
+            Ranges of each text, in order; removing one lowers the score of its signal.
         """
+        asked = [i for i, wanted in enumerate(names) if wanted]
+        located = [self._question(texts[i], scores[i], names[i]) for i in asked]
+        found = find_evidence(self._network, [question for question, _ in located])
+        evidence: list[dict[str, tuple[Evidence, ...]]] = [{} for _ in texts]
+        for i, (_, spans), ranges in zip(asked, located, found, strict=True):
+            evidence[i] = {
+                name: _as_evidence(texts[i], spans, of_name)
+                for name, of_name in zip(names[i], ranges, strict=True)
+            }
+        return evidence
+
+    def _question(
+        self, text: str, scores: Scores, names: Sequence[str]
+    ) -> tuple[Question, list[tuple[int, int]]]:
         tokens, spans = token_spans(text)
         ids = np.fromiter(map(self._vocabulary.__getitem__, tokens), np.intp, len(tokens))
-        gaps = [bool(i) and "\n" in text[spans[i - 1][1] : spans[i][0]] for i in range(len(spans))]
-        columns = [_column(name) for name in names]
-        found = find_evidence(tokens, gaps, ids, columns, self._network.logits)
-        return {
-            name: tuple(
-                Evidence(
-                    spans[start][0], spans[end - 1][1], text[spans[start][0] : spans[end - 1][1]]
-                )
-                for start, end in sorted(ranges)
-            )
-            for name, ranges in zip(names, found, strict=True)
-        }
+        columns = [_COLUMNS[name] for name in names]
+        return Question(tokens, _breaks(text, spans), ids, scores.hidden[0], columns), spans
 
     def _score_ids(self, tokens: TokenIds) -> Scores:
         hidden = self._network.hidden(tokens)
@@ -249,8 +257,29 @@ class SignalModel:
         return np.asarray(hits / np.maximum(counts, 1), np.float32)
 
 
-def _column(name: str) -> int:
-    return OUTPUTS.index(f"{name}>=1" if name in CORE_SIGNALS else name)
+_COLUMNS: Final = {
+    name: OUTPUTS.index(f"{name}>=1" if name in CORE_SIGNALS else name)
+    for name in (*SIGNALS, *FINDINGS)
+}
+
+
+def _breaks(text: str, spans: Sequence[tuple[int, int]]) -> frozenset[int]:
+    """Return the tokens that stand first in a line."""
+    breaks: set[int] = set()
+    token, position = 0, text.find("\n")
+    while position >= 0:
+        while token < len(spans) and spans[token][0] < position:
+            token += 1
+        breaks.add(token)
+        position = text.find("\n", position + 1)
+    return frozenset(breaks)
+
+
+def _as_evidence(
+    text: str, spans: Sequence[tuple[int, int]], ranges: Sequence[tuple[int, int]]
+) -> tuple[Evidence, ...]:
+    places = sorted((spans[start][0], spans[end - 1][1]) for start, end in ranges)
+    return tuple(Evidence(start, end, text[start:end]) for start, end in places)
 
 
 def _concatenate(parts: Sequence[Scores]) -> Scores:

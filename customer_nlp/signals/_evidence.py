@@ -1,24 +1,29 @@
-"""The words behind a score: the shortest ranges whose removal lowers it most.
+"""The words behind a score: short ranges whose removal lowers it.
 
-Occlusion (Zeiler & Fergus 2014; Li, Monroe & Jurafsky 2016, "Understanding Neural Networks through
-Representation Erasure") in token space: leaving tokens out of the row sequence is the same as
-leaving their characters out of the text, so every range given here has been tested by removal.
+Two steps. Relevance is passed back through the network to the tokens (for the pooled features a
+first-order attribution, as in Shrikumar et al. 2017, "Learning Important Features Through
+Propagating Activation Differences"), which proposes a range; then the range is left out and the
+text scored again (erasure: Li, Monroe & Jurafsky 2016), which confirms or refuses it. Leaving
+tokens out of the row sequence is the same as leaving their characters out of the text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import TokenIds
 
-__all__ = ["find_evidence"]
+__all__ = ["Question", "clauses", "find_evidence"]
 
 Ids = npt.NDArray[np.intp]
-Scorer = Callable[[TokenIds], npt.NDArray[np.float32]]
+Floats = npt.NDArray[np.float32]
+Range = tuple[int, int]
 
 _CLAUSE_ENDS: Final = frozenset(".,;:!?()-–—\n")
 _CLAUSE_STARTS: Final = frozenset(
@@ -26,31 +31,52 @@ _CLAUSE_STARTS: Final = frozenset(
 )
 MIN_CLAUSE_TOKENS: Final = 3
 MAX_CLAUSE_TOKENS: Final = 14
-#: Only the strongest ranges are looked at: a mail of 2,000 words costs no more than this.
-MAX_CLAUSES: Final = 48
-#: A shortened range must keep at least this share of the whole one's effect.
-KEPT_SHARE: Final = 0.85
+#: Neighbours join a range while they carry at least this share of its peak.
+JOINED_SHARE: Final = 0.15
 #: A second range must carry at least this share of what the first one does.
 SECOND_SHARE: Final = 0.5
+MIN_RANGE_TOKENS: Final = 2
+#: Ranges proposed for each score; up to two of those that are confirmed are given.
+PROPOSALS: Final = 3
 MAX_RANGES: Final = 2
 
 
-def clauses(tokens: Sequence[str], gaps: Sequence[bool]) -> list[tuple[int, int]]:
-    """Cut tokens into clauses: half-open ranges that tile the sequence.
+@dataclass(frozen=True, slots=True, repr=False)
+class Question:
+    """Which scores of one text to explain.
 
     Parameters
     ----------
     tokens : sequence of str
         Folded tokens.
-    gaps : sequence of bool
-        Whether a line break stands before each token.
+    breaks : sequence of int
+        Positions of tokens that a line break stands before.
+    ids : ndarray of shape (n_tokens,)
+        Their rows.
+    hidden : ndarray of shape (k,)
+        Hidden vector of the text.
+    columns : sequence of int
+        Columns of the logits.
     """
+
+    tokens: Sequence[str]
+    breaks: frozenset[int]
+    ids: Ids
+    hidden: Floats
+    columns: Sequence[int]
+
+
+def clauses(tokens: Sequence[str], breaks: frozenset[int]) -> list[Range]:
+    """Cut tokens into clauses: half-open ranges that tile the sequence. Cost: linear."""
     ranges = []
     start = 0
     for index, token in enumerate(tokens):
         length = index - start
-        ends_before = gaps[index] or (token in _CLAUSE_STARTS and length >= MIN_CLAUSE_TOKENS)
-        if length and (ends_before or length >= MAX_CLAUSE_TOKENS):
+        if length and (
+            index in breaks
+            or length >= MAX_CLAUSE_TOKENS
+            or (length >= MIN_CLAUSE_TOKENS and token in _CLAUSE_STARTS)
+        ):
             ranges.append((start, index))
             start = index
         if token[0] in _CLAUSE_ENDS and index + 1 - start >= MIN_CLAUSE_TOKENS:
@@ -61,87 +87,101 @@ def clauses(tokens: Sequence[str], gaps: Sequence[bool]) -> list[tuple[int, int]
     return ranges
 
 
-def find_evidence(
-    tokens: Sequence[str], gaps: Sequence[bool], ids: Ids, columns: Sequence[int], score: Scorer
-) -> list[list[tuple[int, int]]]:
-    """Find token ranges whose removal lowers each of several scores.
+def find_evidence(network: Network, questions: Sequence[Question]) -> list[list[list[Range]]]:
+    """Find token ranges whose removal lowers scores, for many texts at once.
 
     Parameters
     ----------
-    tokens, gaps : sequence
-        As for `clauses`.
-    ids : ndarray of shape (n_tokens,)
-        Their rows.
-    columns : sequence of int
-        Which scores (columns of what `score` returns) to explain.
-    score : callable
-        Token rows to logits.
+    network : Network
+        What gave the scores.
+    questions : sequence of Question
+        One a text.
 
     Returns
     -------
-    list of list of (start, end)
-        For every column up to two ranges, the strongest first; empty when no removal lowers it.
-        Cost: at most a hundred short forward passes, done as two batches.
+    list of list of list of (start, end)
+        For every question and column up to two ranges, the strongest first; empty when no removal
+        lowers the score. Cost: linear in the tokens; a text costs about four passes.
     """
-    if not len(ids):
-        return [[] for _ in columns]
-    candidates = clauses(tokens, gaps)[:MAX_CLAUSES]
-    drops = _drops(ids, candidates, columns, score)
-    picked = [_strongest(candidates, drops[:, column]) for column in range(len(columns))]
-    return _refined(ids, tokens, picked, columns, score)
+    proposals = [_proposals(network, question) for question in questions]
+    # one pass for all texts: each proposal left out, then the text as it is
+    variants = [
+        ids
+        for question, per_column in zip(questions, proposals, strict=True)
+        for ids in _variants(question, per_column)
+    ]
+    if not variants:
+        return [[[] for _ in question.columns] for question in questions]
+    logits = iter(network.logits(TokenIds.of_sequences(variants)))
+    return [
+        _confirmed(question, per_column, logits)
+        for question, per_column in zip(questions, proposals, strict=True)
+    ]
 
 
-def _drops(
-    ids: Ids, ranges: Sequence[tuple[int, int]], columns: Sequence[int], score: Scorer
-) -> npt.NDArray[np.float32]:
-    """By how much each removal lowers each score, shape (n_ranges, n_columns)."""
-    variants = [ids, *(np.concatenate([ids[:start], ids[end:]]) for start, end in ranges)]
-    logits = score(TokenIds.of_sequences(variants))[:, list(columns)]
-    return np.asarray(logits[0] - logits[1:], np.float32)
+def _variants(question: Question, per_column: Sequence[Sequence[Range]]) -> Iterator[Ids]:
+    yield question.ids
+    for start, end in _unique(per_column):
+        yield np.concatenate([question.ids[:start], question.ids[end:]])
 
 
-def _strongest(
-    ranges: Sequence[tuple[int, int]], drops: npt.NDArray[np.float32]
-) -> list[tuple[int, int]]:
-    order = np.argsort(-drops, kind="stable")[:MAX_RANGES]
-    least = SECOND_SHARE * float(drops[order[0]])
-    return [ranges[i] for i in order if drops[i] > 0 and drops[i] >= least]
+def _unique(per_column: Sequence[Sequence[Range]]) -> list[Range]:
+    return sorted({found for ranges in per_column for found in ranges})
 
 
-def _refined(
-    ids: Ids,
-    tokens: Sequence[str],
-    picked: Sequence[Sequence[tuple[int, int]]],
-    columns: Sequence[int],
-    score: Scorer,
-) -> list[list[tuple[int, int]]]:
-    """Shorten every range from both ends while it keeps most of its effect, all in one pass."""
-    options = {found: _shortenings(tokens, *found) for ranges in picked for found in ranges}
-    tried = sorted({one for ranges in options.values() for one in ranges} | options.keys())
-    if not tried:
-        return [[] for _ in columns]
-    drops = _drops(ids, tried, columns, score)
-    row = {one: i for i, one in enumerate(tried)}
-    refined = []
-    for column, ranges in enumerate(picked):
-        kept = []
-        for found in ranges:
-            enough = KEPT_SHARE * float(drops[row[found], column])
-            good = [one for one in options[found] if drops[row[one], column] >= enough]
-            kept.append(min(good, key=lambda one: (one[1] - one[0], one[0]), default=found))
-        refined.append(kept)
-    return refined
+def _confirmed(
+    question: Question, per_column: Sequence[Sequence[Range]], logits: Iterator[Floats]
+) -> list[list[Range]]:
+    whole = next(logits)
+    drops = {found: whole - next(logits) for found in _unique(per_column)}
+    confirmed = []
+    for column, ranges in zip(question.columns, per_column, strict=True):
+        ranked = sorted(ranges, key=lambda found: -float(drops[found][column]))
+        strongest = float(drops[ranked[0]][column]) if ranked else 0.0
+        confirmed.append(
+            [
+                found
+                for found in ranked[:MAX_RANGES]
+                if drops[found][column] > 0 and drops[found][column] >= SECOND_SHARE * strongest
+            ]
+        )
+    return confirmed
 
 
-def _shortenings(tokens: Sequence[str], start: int, end: int) -> list[tuple[int, int]]:
-    """Ranges of two tokens or more inside a range, cut at either end, punctuation left out."""
+def _proposals(network: Network, question: Question) -> list[list[Range]]:
+    if not len(question.ids):
+        return [[] for _ in question.columns]
+    relevance = network.relevance(question.ids, question.hidden, question.columns)
+    cut = clauses(question.tokens, question.breaks)
+    clause_of = [i for i, (start, end) in enumerate(cut) for _ in range(start, end)]
+    return [_peaks(question, cut, clause_of, list(values)) for values in relevance.T.tolist()]
+
+
+def _peaks(
+    question: Question, cut: Sequence[Range], clause_of: Sequence[int], values: list[float]
+) -> list[Range]:
+    """Grow a range around each of the highest tokens, one a clause."""
+    ranges: list[Range] = []
+    used: set[int] = set()
+    for peak in sorted(range(len(values)), key=values.__getitem__, reverse=True):
+        if len(ranges) == PROPOSALS:
+            break
+        if clause_of[peak] in used or question.tokens[peak][0] in _CLAUSE_ENDS:
+            continue
+        used.add(clause_of[peak])
+        ranges.append(_grown(peak, cut[clause_of[peak]], values, question.tokens))
+    return ranges or [cut[0]]
+
+
+def _grown(peak: int, clause: Range, values: Sequence[float], tokens: Sequence[str]) -> Range:
+    least = JOINED_SHARE * max(values[peak], 0.0)
+    start, end = peak, peak + 1
+    while start > clause[0] and (values[start - 1] >= least or end - start < MIN_RANGE_TOKENS):
+        start -= 1
+    while end < clause[1] and (values[end] >= least or end - start < MIN_RANGE_TOKENS):
+        end += 1
     while end - start > 1 and tokens[end - 1][0] in _CLAUSE_ENDS:
         end -= 1
     while end - start > 1 and tokens[start][0] in _CLAUSE_ENDS:
         start += 1
-    length = end - start
-    cuts = sorted({0, 1, 2, length // 3, length // 2, 2 * length // 3})
-    ranges = [
-        (start + left, end - right) for left in cuts for right in cuts if left + right <= length - 2
-    ]
-    return ranges or [(start, end)]
+    return start, end

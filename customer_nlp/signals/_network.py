@@ -8,7 +8,7 @@ Kim (2014, "Convolutional Neural Networks for Sentence Classification"), with me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -99,6 +99,43 @@ class Network:
     def logits_from_hidden(self, hidden: Floats) -> Floats:
         """Return the logits for hidden vectors, shape (n, o)."""
         return self._dense(hidden, self._output, self._output_bias, rectify=False)
+
+    def relevance(
+        self, ids: npt.NDArray[np.intp], hidden: Floats, columns: Sequence[int]
+    ) -> Floats:
+        """Say how much each token of one text adds to some logits, to first order.
+
+        Parameters
+        ----------
+        ids : ndarray of shape (n,)
+            Rows of the text's tokens, without boundaries.
+        hidden : ndarray of shape (k,)
+            Its hidden vector.
+        columns : sequence of int
+            Which logits.
+
+        Returns
+        -------
+        ndarray of shape (n, len(columns))
+            A token's share is half of the window around it and a quarter of each neighbour.
+        """
+        width = self._here.shape[1]
+        padded = np.zeros(len(ids) + 2, np.intp)
+        padded[1:-1] = ids
+        before = np.concatenate(([self.rows], padded[:-2]))
+        windows = self._here.take(padded[:-1], axis=0)
+        windows += self._after.take(padded[1:], axis=0)
+        windows += self._before.take(before, axis=0)
+        np.maximum(windows, 0, out=windows)
+        active = self._hidden[:, hidden > 0]
+        gradient = active @ self._output[hidden > 0][:, list(columns)]
+        top = windows.argmax(axis=0)
+        passed = (windows @ gradient[width:]) / len(windows)
+        share = windows[top, np.arange(width)][:, None] * gradient[:width]
+        np.add.at(passed, top, share)
+        spread = np.zeros((len(ids) + 2, len(columns)), np.float32)
+        spread[:-1] = passed
+        return np.asarray(0.5 * spread[1:-1] + 0.25 * (spread[:-2] + spread[2:]), np.float32)
 
     def _pool(self, tokens: TokenIds) -> Floats:
         ids, starts = tokens.ids, tokens.starts
