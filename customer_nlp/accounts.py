@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import Thread
@@ -200,12 +202,27 @@ class Account:
         Threads, oldest first.
     contacts : tuple of Contact
         Contacts by us, oldest first.
+    timezone : str, optional
+        IANA name of where they live, such as ``Europe/Berlin``; hours for calls are judged there.
     """
 
     id: str = "account"
     facts: frozenset[Fact] = frozenset()
     matters: tuple[Matter, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    timezone: str | None = None
+
+    def local(self, moment: datetime) -> datetime:
+        """Return a moment on the customer's clock, UTC where that is unknown."""
+        if self.timezone is None:
+            return moment.astimezone(UTC)
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone))
+        except (KeyError, ValueError, OSError) as error:
+            raise InvalidRecordError(
+                "The timezone of an account must be an IANA name, such as Europe/Berlin.",
+                field="timezone",
+            ) from error
 
     def merge(self, other: Account) -> Account:
         """Return both accounts' knowledge as one; the order does not matter."""
@@ -216,6 +233,7 @@ class Account:
             self.facts | other.facts,
             tuple(matters[key] for key in sorted(matters)),
             tuple(contacts),
+            min(filter(None, (self.timezone, other.timezone)), default=None),
         )
 
     def learn(self, thread: Thread) -> Account:
@@ -227,7 +245,7 @@ class Account:
             for kind, pattern in _TOLD
             if (match := pattern.search(message.new_text)) is not None
         )
-        return Account(self.id, self.facts | told, self.matters, self.contacts)
+        return dataclasses.replace(self, facts=self.facts | told)
 
     def forget(self) -> Account:
         """Return the account with everything about the customer removed."""
@@ -276,12 +294,20 @@ class Account:
                 )
             )
         contacts = tuple(Contact.from_dict(one) for one in record.get("contacts", ()))
-        return cls(str(record.get("id", "account")), facts, tuple(matters), contacts)
+        timezone = record.get("timezone")
+        return cls(
+            str(record.get("id", "account")),
+            facts,
+            tuple(matters),
+            contacts,
+            None if timezone is None else str(timezone),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         return {
             "id": self.id,
+            "timezone": self.timezone,
             "facts": [
                 {
                     "kind": one.kind,
@@ -420,8 +446,9 @@ def _against(planned: Contact, account: Account) -> Iterable[str]:
     lately = [c for c in account.contacts if timedelta() <= now - c.at <= timedelta(OFTEN_DAYS)]
     if len(lately) > OFTEN_CONTACTS:
         yield "too_often"
-    weekend = now.weekday() >= 5
-    if planned.channel == "phone" and (weekend or not CALL_HOURS[0] <= now.hour < CALL_HOURS[1]):
+    local = account.local(now)
+    weekend = local.weekday() >= 5
+    if planned.channel == "phone" and (weekend or not CALL_HOURS[0] <= local.hour < CALL_HOURS[1]):
         yield "outside_window"
 
 

@@ -79,20 +79,7 @@ FLOORS = {
 }
 # Floors not reached yet, with the highest count that holds. Strike off what the corpus outgrows.
 SHORT_OF_FLOOR: dict[str, int] = {
-    "threads": 554,
-    "written customer messages": 2123,
-    "outreach": 0,
-    "churn_risk": 664,
-    "finding blames_customer": 110,
-    "finding asks_again": 110,
-    "finding no_ownership": 116,
-    "tag third_party_anger": 86,
-    "tag previous_supplier": 73,
-    "tag innocent_trigger": 86,
-    "tag silent_churn": 75,
-    "tag conditional_threat": 94,
-    "tag praise_negative_words": 70,
-    "tag two_accounts": 99,
+    "outreach": 127,
 }
 
 # Stated floors of the writing itself; the ratio and the share are a little below what was measured.

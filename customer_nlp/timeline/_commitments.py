@@ -38,33 +38,39 @@ _COMES: Final = (
     r"|follows?|waits?|starts|fits?|swaps?|moves?|rings?|calls?|flies|fly|gets?|picks?|drives?"
     r"|hands|delivers?|writes?|sends?|mails?|texts?|credits?|repays?|refunds?)"
 )
-#: Words with which our side undertakes something, in a sentence that names a time to come.
-_OURS: Final = _any(
-    rf"\b(?:I|we)(?:{_WILL}|\s(?:am|are)\sgoing\sto|{_APOSTROPHE}(?:m|re)\sgoing\sto)\s(?!need|have\sto|be\sable)",
-    rf"\byou(?:{_APOSTROPHE}ll|\s(?:will|shall|should))\s(?:\w+\s)?(?:have|get|receive|see|hear)\b",
-    rf"(?<!\byou)(?<!\bthat){_WILL}\s(?:\w+\s)?(?!need|have\sto|expire|end\b|renew|cost|run\sout)\w",
-    r"\b(?:I|we)\s" + _COMES + r"\b",
-    rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare|is|are)\s(?:\w+\s)?"
-    r"(?:ringing|calling|phoning|sending|posting|emailing|mailing|coming|bringing|writing|putting|driving|going\sout)\b",
-    r"\b(?:with|reach(?:es)?|to)\syou\s(?:by|on|before|this|next|tomorrow|today|tonight|mon|tue|wed|thu|fri|sat|sun|in\s|within)",
-    r"\b(?:booked|rebooked|scheduled|rescheduled|moved|delivered|confirmed|down|planned|held|set)\s(?:\w+\s){0,3}?"
-    r"(?:for|on|in|to|by|until|mon|tue|wed|thu|fri|sat|sun|tomorrow)",
-    r"\b(?:in|on|into|to|at)\syour\s\w+\s(?:account|card|inbox|hands?|door|gate|desk)\b",
-    r"\b(?:in|on|into|to|at)\syour\s(?:account|card|inbox|hands?|door|gate|desk|dock)\b",
-    r"\bnew\s(?:date|day|slot|time|appointment)\b|\bnext\s(?:slot|word|update|news)\b",
-    r"\b(?:goes|go|going|went|sent|on)\s(?:out|its\sway|the\svan|the\snext\svan|by\s(?:courier|express|post))\b",
-    r"\bin\s(?:the|tonight's|today's|tomorrow's)\s(?:post|mail)\b",
-    r"\b(?:allow|expect)\b",
-    r"\b(?:get\sback|let\syou\sknow|be\sin\stouch|report\sback)\b",
-    r"\b(?:refunded|repaid|credited|fixed|ready|wired|finished|replaced|corrected|there)\s(?:on|by|to|in|within|before)\b",
-    r"\b\w+\s" + _COMES + r"\b",
+#: How strong the words are: 2 undertakes something by itself, 1 only with a further sign.
+_RULES: Final = tuple(
+    (name, strength, re.compile(pattern, _FLAGS))
+    for name, strength, pattern in (
+        ("self_will", 2, rf"\b(?:I|we){_WILL}\s(?!need|have\sto|be\sable|not\b)\w+"),
+        ("self_going", 2, rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare)\s(?:\w+\s)?"
+         r"(?:going\sto|ringing|calling|phoning|sending|posting|emailing|mailing|coming|bringing|writing|driving)\b"),
+        ("self_now", 2, rf"\b(?:I|we)\s{_COMES}\b"),
+        ("you_have", 2, rf"\byou{_WILL}\s(?:\w+\s)?(?:have|get|receive|see|hear|find)\b"),
+        ("will", 2, rf"(?<!\byou)(?<!\bthat){_WILL}\s(?:\w+\s)?(?!need|have\sto|expire|end\b|renew|cost|run\sout|not\b)\w+"),
+        ("to_you", 2, r"\b(?:with|reach(?:es)?|to|passes)\syou\b"),
+        ("place", 2, r"\b(?:in|on|into|to|at)\syour\s(?:\w+\s)?(?:account|card|inbox|hands?|door|gate|desk|dock|home|hall)\b"),
+        ("new_date", 2, r"\bnew\s(?:date|day|slot|time|appointment)\b|\bnext\s(?:slot|word|update|news)\b"),
+        ("booked", 1, r"\b(?:booked|rebooked|scheduled|rescheduled|delivered|planned|put\syou\sdown|down\sfor|in\sfor|moved\syou)\b"),
+        ("moved", 1, r"\b(?:moved|confirmed|held|set)\b"),
+        ("out", 1, r"\b(?:out|its\sway|the\svan|by\s(?:courier|express|post)|(?:the|tonight's|today's|tomorrow's)\s(?:post|mail|van))\b"),
+        ("back", 2, r"\b(?:get\sback|let\syou\sknow|be\sin\stouch|report\sback|tell\syou|write\sto\syou|mail\syou)\b"),
+        ("done", 1, r"\b(?:refunded|repaid|credited|fixed|ready|wired|finished|replaced|corrected|there|here|yours)\s(?:on|by|to|in|within|before|tomorrow|mon|tue|wed|thu|fri|sat|sun)"),
+        ("present", 1, rf"\b\w+\s{_COMES}\b"),
+    )
+)  # fmt: skip
+#: What makes a sentence something else: a request, a condition, a rule, an offer.
+_NOT_SENTENCE: Final = _any(
+    r"^\W*(?:please|kindly|could|can|would|may|shall|will|did|do|does|have|are|is|if|unless|when|should|renew|join|book|save)\b(?!.{0,60}\bI\swill)",
+    r"\?\s*$",
+    r"\b(?:expires?|valid|deadline|opening\shours|open\s(?:from|until|till|mon)|per\scent|discount|terms\sof|customers?\s(?:must|may|can))\b",
 )
-#: What makes such a sentence something else: a request, a rule, the past, an offer, opening hours.
-_NOT_OURS: Final = _any(
-    r"^\W*(?:please|kindly|could\syou|can\syou|would\syou|will\syou|did\syou|do\syou|have\syou|are\syou|is\sit|if\syou(?!.{0,80}\b(?:I|we)(?:['’]ll|\swill)))\b",
-    r"\b(?:expires?|valid|deadline|opening\shours|open\s(?:from|until|till|mon)|offer|ends\s(?:on|in|at)|per\s(?:clause|cent)|policy|terms\s(?:of|and)|% off|discount|customers?\s(?:must|may|can))\b",
-    r"\b(?:was|were|had\sbeen|has\sbeen|did|left|ago|missed|yesterday|didn['’]t|wasn['’]t)\b",
+#: What makes a clause something else: the past, a request, a refusal, a condition.
+_NOT_CLAUSE: Final = _any(
+    r"\b(?:was|were|had|has\sbeen|did|ago|missed|yesterday|didn['’]t|wasn['’]t|should\shave|would|went|called|tried|came|since)\b",
     r"\byou\s(?:can|may|must|need|have\sto|could)\b",
+    r"\b(?:if|unless|please|cancelled|ends?|is\soff|are\soff|is\sfree|so\sthat)\b",
+    r"\b(?:should|must)\shave\b|\bbe\stoo\b|\bbill(?:ed)?\b",
 )
 #: Words with which a customer undertakes something.
 _THEIRS: Final = _any(
@@ -218,26 +224,70 @@ def _in_sentence(
 ) -> Iterator[tuple[int, int, Moment | None]]:
     first, last = bounds
     start, end = words.starts[first], words.ends[last - 1]
-    sentence = message.text[start:end]
+    text = message.text
     if message.role == "customer":
+        sentence = text[start:end]
         if moments and _THEIRS.search(sentence) and not _NOT_THEIRS.search(sentence):
             yield start, end, moments[-1]
         return
     if not moments:
-        call = _CALL.search(sentence)
-        if call is not None:
-            yield start + call.start(), start + call.end(), None
+        call = _CALL.search(text, start, end)
+        if call is not None and not _NOT_SENTENCE.search(text[start:end]):
+            yield call.start(), call.end(), None
         return
-    if _NOT_OURS.search(sentence):
+    if _NOT_SENTENCE.search(text[start:end]):
         return
-    if _OURS.search(sentence) or _fragment(words, bounds, moments):
-        yield start, end, moments[0]
+    for begin, finish, moment in _clauses(words, bounds, moments):
+        left, right = words.starts[begin], words.ends[finish - 1]
+        if _undertakes(text[left:right], moment, words, finish - begin):
+            yield left, right, moment
 
 
-def _fragment(words: Words, bounds: tuple[int, int], moments: list[Moment]) -> bool:
-    """Whether a sentence is hardly more than a time: "Thursday before ten."."""
-    named = sum(one.last - one.first for one in moments)
-    return bounds[1] - bounds[0] - named <= 3
+_JOINTS: Final = frozenset({",", ";", ":", "and", "but", "so", "–", "—", "-", "then"})
+
+
+def _clauses(
+    words: Words, bounds: tuple[int, int], moments: list[Moment]
+) -> Iterator[tuple[int, int, Moment]]:
+    """Cut a sentence between its times, at the first joint behind each."""
+    first, last = bounds
+    begin = first
+    for number, moment in enumerate(moments):
+        following = moments[number + 1].first if number + 1 < len(moments) else last
+        joint = next(
+            (i for i in range(moment.last, following) if words.lower[i] in _JOINTS), None
+        )
+        if joint is None and number + 1 < len(moments):
+            continue
+        finish = last if joint is None else joint
+        while finish > begin + 1 and words.lower[finish - 1] in ".!;\n":
+            finish -= 1
+        if finish > begin:
+            yield _lead_in(words, begin, moment), finish, moment
+        begin = finish if joint is None else joint + 1
+
+
+def _lead_in(words: Words, begin: int, moment: Moment) -> int:
+    """Leave out what stands before the clause of the time: "Sorry about that: it will …"."""
+    for index in range(moment.first - 2, begin, -1):
+        if words.lower[index] in {":", ";"}:
+            return index + 1
+        if words.lower[index] in {",", "and", "but", "so"} and moment.first - index > 4:
+            return index + 1
+    return begin
+
+
+def _undertakes(clause: str, moment: Moment, words: Words, length: int) -> bool:
+    return bool(_why(clause, moment, words, length))
+
+
+def _why(clause: str, moment: Moment, words: Words, length: int) -> str:
+    if _NOT_CLAUSE.search(clause):
+        return ""
+    hits = [(strength, name) for name, strength, rule in _RULES if rule.search(clause)]
+    if hits:
+        return "+".join(name for _, name in hits)
+    return "fragment" if length - (moment.last - moment.first) <= 3 and moment.has_day else ""
 
 
 def _state(

@@ -103,7 +103,7 @@ _TRIGGER: Final = re.compile(
     r"|(?:at|by|before|until) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half))\b",
     re.IGNORECASE,
 )
-_WORD: Final = re.compile(r"\d{1,9}(?:[.,:/-]\d{1,9}){0,3}|[^\W\d_]+(?:['’][^\W\d_]+)?|\n|[^\w\s]")
+_WORD: Final = re.compile(r"\d{4}-\d\d-\d\d|\d{1,9}(?:[.,:/]\d{1,9}){0,3}|[^\W\d_]+(?:['’][^\W\d_]+)?|\n|[^\w\s]")
 
 
 class Words:
@@ -282,7 +282,7 @@ class _Reader:
 
     def read(self, index: int, known: date | None) -> Moment | None:
         """Read one time that starts at a word."""
-        span = self._span(index)
+        span = self._span(index) or self._known_day(index, known)
         if span is not None:
             return span
         day = self._day(index)
@@ -298,6 +298,17 @@ class _Reader:
         on = known or self.today
         at = self._later_today(clock) if known is None else clock.at
         return self._moment(index, clock.last, on, at, has_day=False)
+
+    def _known_day(self, index: int, known: date | None) -> Moment | None:
+        """Read "that evening", "the same day" of the day named before."""
+        words = self.words
+        if known is None or words.at(index) not in {"that", "same"}:
+            return None
+        part = words.at(index + 1)
+        if part != "day" and part not in _PARTS:
+            return None
+        at = END_OF_DAY if part == "day" else _PARTS[part]
+        return self._moment(index, index + 2, known, at, has_day=True)
 
     def _moment(
         self, first: int, last: int, on: date, at: time, *, has_day: bool, clock: bool = True
@@ -490,9 +501,11 @@ class _Reader:
             return self._near(index)
         if word in {"this", "next"}:
             return self._this_or_next(index)
-        if word == "the" and words.at(index + 1) == "day" and words.at(index + 2) == "after":
-            shift = 2 if words.at(index + 3) == "tomorrow" else None
-            return _Day(index + 4, self.today + timedelta(days=shift)) if shift else None
+        if word == "the" and words.lower[index + 1 : index + 4] == ["day", "after", "tomorrow"]:
+            return _Day(index + 4, self.today + timedelta(days=2))
+        if word == "in" and words.at(index + 1) in _MONTHS and words.capital(index + 1):
+            on = self._month_end(_MONTHS[words.at(index + 1)])
+            return None if words.at(index + 2)[:1].isdigit() else _Day(index + 2, on)
         stem = word.removesuffix("'s")
         if stem in _WEEKDAYS and (stem not in _PROPER or words.capital(index)):
             return self._weekday(index, _WEEKDAYS[stem], shift=0)
