@@ -38,16 +38,17 @@ _COMES: Final = (
     r"|follows?|waits?|starts|fits?|swaps?|moves?|rings?|calls?|flies|fly|gets?|picks?|drives?"
     r"|hands|delivers?|writes?|sends?|mails?|texts?|credits?|repays?|refunds?)"
 )
-#: How strong the words are: 2 undertakes something by itself, 1 only with a further sign.
+#: Words of ours: strength 2 undertakes something by itself, 1 only with a further sign.
 _RULES: Final = tuple(
     (name, strength, re.compile(pattern, _FLAGS))
     for name, strength, pattern in (
         ("self_will", 2, rf"\b(?:I|we){_WILL}\s(?!need|have\sto|be\sable|not\b)\w+"),
         ("self_going", 2, rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare)\s(?:\w+\s)?"
          r"(?:going\sto|ringing|calling|phoning|sending|posting|emailing|mailing|coming|bringing|writing|driving)\b"),
+        ("may_call", 2, r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b"),
         ("self_now", 2, rf"\b(?:I|we)\s{_COMES}\b"),
         ("you_have", 2, rf"\byou{_WILL}\s(?:\w+\s)?(?:have|get|receive|see|hear|find)\b"),
-        ("will", 2, rf"(?<!\byou)(?<!\bthat){_WILL}\s(?:\w+\s)?(?!need|have\sto|expire|end\b|renew|cost|run\sout|not\b)\w+"),
+        ("will", 2, rf"(?<!\byou)(?<!\bthat)(?:{_APOSTROPHE}ll|\s(?:will|shall))\s(?:\w+\s)?(?!need|have\sto|expire|end\b|renew|cost|run\sout|not\b)\w+"),
         ("to_you", 2, r"\b(?:with|reach(?:es)?|to|passes)\syou\b"),
         ("place", 2, r"\b(?:in|on|into|to|at)\syour\s(?:\w+\s)?(?:account|card|inbox|hands?|door|gate|desk|dock|home|hall)\b"),
         ("new_date", 2, r"\bnew\s(?:date|day|slot|time|appointment)\b|\bnext\s(?:slot|word|update|news)\b"),
@@ -61,33 +62,51 @@ _RULES: Final = tuple(
 )  # fmt: skip
 #: What makes a sentence something else: a request, a condition, a rule, an offer.
 _NOT_SENTENCE: Final = _any(
-    r"^\W*(?:please|kindly|could|can|would|may|shall|will|did|do|does|have|are|is|if|unless|when|should|renew|join|book|save)\b(?!.{0,60}\bI\swill)",
+    r"^\W*(?:please|kindly|could|can|would|may|shall|will|did|do|does|have|are|is|if|unless|when|should|renew|join|book|save)\b",
     r"\?\s*$",
     r"\b(?:expires?|valid|deadline|opening\shours|open\s(?:from|until|till|mon)|per\scent|discount|terms\sof|customers?\s(?:must|may|can))\b",
 )
 #: What makes a clause something else: the past, a request, a refusal, a condition.
 _NOT_CLAUSE: Final = _any(
-    r"\b(?:was|were|had|has\sbeen|did|ago|missed|yesterday|didn['’]t|wasn['’]t|should\shave|would|went|called|tried|came|since)\b",
+    r"\b(?:was|were|had|has\sbeen|did|ago|missed|yesterday|didn['’]t|wasn['’]t|should\shave|would|went|called|tried|came|since|stopped|checked|attended|sent|apply|close|shut|reminder|every|might|won['’]t|can['’]t|cannot)\b",
     r"\byou\s(?:can|may|must|need|have\sto|could)\b",
-    r"\b(?:if|unless|please|cancelled|ends?|is\soff|are\soff|is\sfree|so\sthat)\b",
+    r"\b(?:if|unless|please|cancelled|ends|is\soff|are\soff|is\sfree|nobody|nothing)\b",
     r"\b(?:should|must)\shave\b|\bbe\stoo\b|\bbill(?:ed)?\b",
 )
 #: Words with which a customer undertakes something.
 _THEIRS: Final = _any(
-    rf"\b(?:I|we)(?:{_APOSTROPHE}?ll|\s(?:will|shall))\s(?:send|pay|bring|come|call|ring|phone|post|mail|email|have|be\sthere|return|drop|get\sback|transfer|let\syou\sknow|forward|pick|collect|confirm|write|try|measure)\b",
-    r"\b(?:I|we)\s(?:pay|come|bring|send|transfer|post|return)\b",
-    r"\b(?:che(?:ck|que)|payment|money|list|photos?|form)(?:['’]s|\sis|\sgoes|\swill\sbe)?\s(?:in\s(?:the|tomorrow's)|goes|to\syou|coming|follows|going)",
-    r"\bsee\sy(?:ou|a|['’]?all)\b",
+    rf"\b(?:I|we)(?:{_APOSTROPHE}?ll|\s(?:will|shall))\s(?:\w+\s)?(?:send|pay|bring|come|call|ring|phone|post|mail|email|have|be\sthere|return|drop|get\sback|transfer|let\syou\sknow|forward|pick|confirm|write|measure)\b",
+    r"\bI\s(?:pay|come\sby|bring|transfer|post)\b",
+    r"\b(?:check|cheque|payment|money|list|photos?|form)(?:['’]s|\sis|\sgoes|\swill\sbe)?\s(?:in\s(?:the|tomorrow's)|goes|to\syou|coming|follows|going)",
 )
 _NOT_THEIRS: Final = _any(
     r"\?\s*$",
-    r"\b(?:if|unless|otherwise|or\sI|until|before\sI)\b",
-    r"\b(?:cancel|switch|leave|complain|ombudsman|lawyer|solicitor|court|dispute|elsewhere|miss|lose|need|want|wait)\w*",
+    r"[\"“”„]",
+    r"\b(?:if|unless|otherwise|or\sI|until|before\sI|go\sin|our\s[A-Z]\w+|it\sis)\b",
+    r"\b(?:cancel|switch|leav|complain|ombudsman|lawyer|solicitor|court|dispute|elsewhere|miss|lose|need|want|wait)\w*",
 )
-#: A promised call counts without a time.
+_MAX_THEIR_CHARS: Final = 160
+#: A second thing promised in one breath: "I'll ask the desk and send you … by noon".
+_PROMISED: Final = _any(rf"\b(?:I|we){_WILL}\s")
+_GOES_ON: Final = _any(
+    r"\W{0,2}(?:send|write|tell|confirm|ring|call|have|e?mail|text|post|bring|let|get)\b"
+)
+#: A promised call back counts without a time.
+_MAY_CALL: Final = _any(r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b")
 _CALL: Final = _any(
-    rf"\b(?:I|we|someone|somebody|a\scolleague|(?:my|our|a|an|the)\s\w+){_WILL}\s(?:\w+\s)?(?:(?:call|ring|phone)\s(?:you|her|him|them)(?:\sback)?\b|be\sin\stouch)",
+    rf"\b(?:I|we|someone|somebody|a\scolleague){_WILL}\s(?:\w+\s)?(?:call|ring|phone)\syou\sback\b",
 )
+#: A sentence that is hardly more than a time, or one in the present, counts with these.
+_FIRM: Final = _any(r"\b(?:by|before|between)\s", r"\bat\s(?:the\slatest|\d)", r"\bnoon\b", r"\d\s?(?:to|-|–)\s?\d")
+_BRINGS: Final = _any(
+    r"\b(?:comes?|arrives?|arriving|leaves?|ships?|follows?|brings?|goes\s(?:to|back|in|live)|reaches|collects?|swaps|delivered)\b"
+)
+
+
+_STRONG: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 2)
+#: Rules whose words stand behind the verb.
+_OBJECTS: Final = frozenset({"to_you", "place", "new_date", "back"})
+_WEAK: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +197,28 @@ def _promises(
         moments = [
             one
             for one in find_moments(words, anchor, closed)
-            if one.due is not None and one.due > anchor
+            if one.due is not None and one.due > anchor and not _denied(words, one.first)
         ]
-        for first, last in _sentences(words):
-            inside = [one for one in moments if first <= one.first < last]
-            for begin, finish, moment in _in_sentence(message, words, (first, last), inside):
-                due = None if moment is None or sent is None else moment.due
+        claims = [
+            claim
+            for first, last in _sentences(words)
+            for claim in _in_sentence(
+                message, words, (first, last), [m for m in moments if first <= m.first < last]
+            )
+        ]
+        strong = any(claim[3] for claim in claims)
+        for begin, finish, moment, by_itself in claims:
+            if by_itself or not strong:
+                due = None if moment is None or moment.due is None or sent is None else moment.due
                 due = due.astimezone(UTC) if due is not None else None
                 yield _Promise(index, message.role, begin, finish, due)
+
+
+def _denied(words: Words, index: int) -> bool:
+    """Whether a time is named as what it will not be: "not Thursday", "instead of Friday"."""
+    return words.at(index - 1) in {"not", "than"} or (
+        words.at(index - 1) == "of" and words.at(index - 2) == "instead"
+    )
 
 
 def _sentences(words: Words) -> Iterator[tuple[int, int]]:
@@ -221,26 +254,33 @@ def _abbreviated(words: Words, index: int) -> bool:
 
 def _in_sentence(
     message: Message, words: Words, bounds: tuple[int, int], moments: list[Moment]
-) -> Iterator[tuple[int, int, Moment | None]]:
+) -> Iterator[tuple[int, int, Moment | None, bool]]:
+    """Yield range, time and whether the words undertake something by themselves."""
     first, last = bounds
     start, end = words.starts[first], words.ends[last - 1]
-    text = message.text
+    sentence = message.text[start:end]
     if message.role == "customer":
-        sentence = text[start:end]
-        if moments and _THEIRS.search(sentence) and not _NOT_THEIRS.search(sentence):
-            yield start, end, moments[-1]
+        if not moments or len(sentence) > _MAX_THEIR_CHARS:
+            return
+        if _THEIRS.search(sentence) and not _NOT_THEIRS.search(sentence):
+            yield start, end, moments[-1], True
+        return
+    if _NOT_SENTENCE.search(sentence) and not (moments and _MAY_CALL.search(sentence)):
         return
     if not moments:
-        call = _CALL.search(text, start, end)
-        if call is not None and not _NOT_SENTENCE.search(text[start:end]):
-            yield call.start(), call.end(), None
-        return
-    if _NOT_SENTENCE.search(text[start:end]):
+        call = _CALL.search(sentence)
+        if call is not None:
+            yield start + call.start(), start + call.end(), None, True
         return
     for begin, finish, moment in _clauses(words, bounds, moments):
         left, right = words.starts[begin], words.ends[finish - 1]
-        if _undertakes(text[left:right], moment, words, finish - begin):
-            yield left, right, moment
+        until = words.ends[moment.last - 1] - left
+        going_on = _PROMISED.search(message.text, start, left) is not None
+        strength, offset = _strength(
+            message.text[left:right], until, moment, finish - begin, going_on=going_on
+        )
+        if strength:
+            yield left + offset, right, moment, strength == 2
 
 
 _JOINTS: Final = frozenset({",", ";", ":", "and", "but", "so", "–", "—", "-", "then"})
@@ -272,22 +312,52 @@ def _lead_in(words: Words, begin: int, moment: Moment) -> int:
     for index in range(moment.first - 2, begin, -1):
         if words.lower[index] in {":", ";"}:
             return index + 1
-        if words.lower[index] in {",", "and", "but", "so"} and moment.first - index > 4:
-            return index + 1
     return begin
 
 
-def _undertakes(clause: str, moment: Moment, words: Words, length: int) -> bool:
-    return bool(_why(clause, moment, words, length))
+def _strength(clause: str, until: int, moment: Moment, length: int, *, going_on: bool) -> tuple[int, int]:
+    """Weigh a clause that names a time.
+
+    Returns
+    -------
+    (int, int)
+        2 where the words undertake by themselves, 1 where they do when nothing else does, 0 for
+        none; and where in the clause they start.
+    """
+    for name, rule in _STRONG:
+        found = _last(rule, clause, until)
+        if found is None:
+            continue
+        # Who acts stands before "with you", but in "I'll …" itself
+        start = 0 if name in _OBJECTS else found.start()
+        if name in _OBJECTS and moment.near and not moment.has_clock:
+            continue
+        if not _NOT_CLAUSE.search(clause, start, max(until, found.end())):
+            return 2, start
+    if going_on and _GOES_ON.match(clause):
+        return 2, 0
+    if _NOT_CLAUSE.search(clause, 0, until):
+        return 0, 0
+    bare = length - (moment.last - moment.first) <= 3
+    firm = _FIRM.search(clause) is not None
+    if moment.near:
+        return int(moment.has_clock and firm and not bare and moment.has_day), 0
+    weak = (bare and moment.has_day) or any(rule.search(clause) for _, rule in _WEAK)
+    if not weak:
+        return 0, 0
+    if bare:
+        return int(firm and moment.has_clock and moment.has_day), 0
+    return int(moment.has_clock or firm or _BRINGS.search(clause) is not None), 0
 
 
-def _why(clause: str, moment: Moment, words: Words, length: int) -> str:
-    if _NOT_CLAUSE.search(clause):
-        return ""
-    hits = [(strength, name) for name, strength, rule in _RULES if rule.search(clause)]
-    if hits:
-        return "+".join(name for _, name in hits)
-    return "fragment" if length - (moment.last - moment.first) <= 3 and moment.has_day else ""
+def _last(rule: re.Pattern[str], clause: str, until: int) -> re.Match[str] | None:
+    """Return the last match that starts before a place, else the first one behind it."""
+    found = None
+    for match in rule.finditer(clause):
+        if found is not None and match.start() >= until:
+            break
+        found = match
+    return found
 
 
 def _state(

@@ -90,6 +90,7 @@ _CLOCK_WORDS: Final = frozenset(
     ]
 )
 _TO: Final = frozenset({"to", "and", "-", "–", "—", "until", "till"})
+_CALLING: Final = frozenset({"calling", "ringing", "phoning"})
 _WORKING: Final = frozenset({"working", "business", "work"})
 _TODAY: Final = frozenset({"today", "tonight", "today's", "tonight's"})
 _TOMORROW: Final = frozenset({"tomorrow", "tomorrow's", "tmrw", "tomorow", "tommorow"})
@@ -97,7 +98,7 @@ _TOMORROW: Final = frozenset({"tomorrow", "tomorrow's", "tmrw", "tomorow", "tomm
 #: What no time expression goes without: a message without any of it is done at once.
 _TRIGGER: Final = re.compile(
     r"\d|\b(?:(?:mon|tues?|wed(?:s|nes)?|thu(?:rs?)?|fri|satur|sun)(?:day)?|to(?:day|night|m+or+ow)"
-    r"|this|next|within|noon|midday|midnight|hour|minutes?|week|month|morning|afternoon|evening"
+    r"|this|next|now|within|noon|midday|midnight|hour|minutes?|week|month|morning|afternoon|evening"
     r"|lunch(?:time)?|close|cob|eod|eow|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec"
     r"|(?:janu|febru)ary|march|april|august|(?:septem|octo|novem|decem)ber|past|quarter|days?"
     r"|(?:at|by|before|until) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half))\b",
@@ -156,6 +157,8 @@ class Moment:
         Whether a day is named; else it was taken from before or is the day of writing.
     has_clock : bool
         Whether a time of day is named.
+    near : bool
+        Whether it falls on the day of writing.
     """
 
     first: int
@@ -163,6 +166,7 @@ class Moment:
     due: datetime | None
     has_day: bool
     has_clock: bool
+    near: bool = False
 
 
 class _Clock(NamedTuple):
@@ -279,9 +283,11 @@ class _Reader:
         self.anchor = anchor
         self.closed = closed
         self.today = anchor.date()
+        self.named: date | None = None
 
     def read(self, index: int, known: date | None) -> Moment | None:
-        """Read one time that starts at a word."""
+        """Read one time that starts at a word; `known` is the day named before."""
+        self.named = known
         span = self._span(index) or self._known_day(index, known)
         if span is not None:
             return span
@@ -314,7 +320,7 @@ class _Reader:
         self, first: int, last: int, on: date, at: time, *, has_day: bool, clock: bool = True
     ) -> Moment:
         due = datetime.combine(on, at, self.anchor.tzinfo)
-        return Moment(first, last, due, has_day, clock)
+        return Moment(first, last, due, has_day, clock, near=on == self.today)
 
     def _with_clock(self, index: int, day: _Day) -> Moment:
         skip = day.last
@@ -361,6 +367,9 @@ class _Reader:
             return self._from_now(index)
         if word in {"end", "close", "cob", "eod", "eow"}:
             return self._end_of(index)
+        if word == "now" and not set(words.lower[max(0, index - 4) : index]).isdisjoint(_CALLING):
+            due = self.anchor + timedelta(minutes=10)
+            return Moment(index, index + 1, due, has_day=False, has_clock=True, near=True)
         if word in {"this", "right"} and words.at(index + 1) in {
             "minute",
             "second",
@@ -368,7 +377,7 @@ class _Reader:
             "now",
         }:
             due = self.anchor + timedelta(minutes=10)
-            return Moment(index, index + 2, due, has_day=False, has_clock=True)
+            return Moment(index, index + 2, due, has_day=False, has_clock=True, near=True)
         return None
 
     def _from_now(self, index: int) -> Moment | None:
@@ -399,7 +408,8 @@ class _Reader:
             "now", "today", "this", "call",
         }:  # fmt: skip
             return None
-        return Moment(first, last, due, has_day=True, has_clock=False)
+        near = due.date() == self.today
+        return Moment(first, last, due, has_day=True, has_clock=False, near=near)
 
     def _measure(self, index: int) -> tuple[int, datetime] | None:
         words = self.words
@@ -503,9 +513,6 @@ class _Reader:
             return self._this_or_next(index)
         if word == "the" and words.lower[index + 1 : index + 4] == ["day", "after", "tomorrow"]:
             return _Day(index + 4, self.today + timedelta(days=2))
-        if word == "in" and words.at(index + 1) in _MONTHS and words.capital(index + 1):
-            on = self._month_end(_MONTHS[words.at(index + 1)])
-            return None if words.at(index + 2)[:1].isdigit() else _Day(index + 2, on)
         stem = word.removesuffix("'s")
         if stem in _WEEKDAYS and (stem not in _PROPER or words.capital(index)):
             return self._weekday(index, _WEEKDAYS[stem], shift=0)
@@ -570,9 +577,9 @@ class _Reader:
     def _after_name(self, index: int, number: int) -> _Day | None:
         """Read the date behind a weekday: "Monday the 16th", "Thursday 13 June", "Friday, 5/6"."""
         skip = index
-        while self.words.at(skip) in {",", "the", "on", "("} and skip < index + 2:
+        while self.words.at(skip) in {",", "the", "("} and skip < index + 2:
             skip += 1
-        found = self._date(skip, bare=True)
+        found = None if self.words.at(skip) == "by" else self._date(skip, bare=True)
         if found is None:
             return None
         if found.on.weekday() == number:
@@ -643,6 +650,9 @@ class _Reader:
 
     def _day_of_month(self, number: int, last: int) -> _Day | None:
         year, month = self.today.year, self.today.month
+        named = self.named and _date_or_none(self.named.year, self.named.month, number)
+        if named and named >= self.today:
+            return _Day(last, named)
         for _ in range(3):
             on = _date_or_none(year, month, number)
             if on is not None and on >= self.today:
@@ -681,7 +691,8 @@ class _Reader:
             index += 1
         lead = index > first and words.at(index - 1) in _CLOCK_WORDS
         word = words.at(index)
-        if word in _PARTS and (not needs_lead or word in _EXACT_PARTS):
+        of_day = word in _PARTS and words.at(index + 1) == "of"
+        if word in _PARTS and (not needs_lead or word in _EXACT_PARTS or of_day):
             return self._part(index)
         if word in {"half", "quarter", "five", "ten", "twenty"} or word.isdecimal():
             spoken = self._spoken(index)
@@ -697,7 +708,9 @@ class _Reader:
                 # "between 8 and 12" needs no more to be a time
                 strong = lead or marked or not needs_lead or ranged.certain
                 return self._part_behind(ranged) if strong else None
-        if not (lead or marked or (not needs_lead and _plausible(words, last))):
+            if words.at(last + 1)[:1].isdigit():
+                return None
+        if not (marked or ((lead or not needs_lead) and _plausible(words, last))):
             return None
         return self._part_behind(_Clock(last, _working(at, marked=marked), marked))
 
@@ -741,6 +754,8 @@ class _Reader:
             hour, minute, marked = _NUMBERS[word], 0, False
             if not 1 <= hour <= 12:
                 return None
+            if words.at(index + 1) in {"thirty", "fifteen"}:
+                return index + 2, time(hour, 30 if words.at(index + 1) == "thirty" else 15), False
         elif word and word[0].isdigit():
             read = _hour_and_minute(word)
             if read is None:

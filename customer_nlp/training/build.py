@@ -23,9 +23,8 @@ from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import TokenIds, Vocabulary
 from customer_nlp.training.corpus import Corpus, Gold, LabelledThread, load_corpus
 from customer_nlp.training.examples import Example, examples, fold_of, targets
-from customer_nlp.training.pool import unlabelled
 from customer_nlp.training.student import build_vocabulary, fit_student, starting_vectors
-from customer_nlp.training.teacher import SoftLabels, load_soft_labels, texts_sha256
+from customer_nlp.training.teacher import SoftLabels, load_soft_labels
 
 __all__ = ["build"]
 
@@ -67,9 +66,7 @@ def _json(value: Any) -> bytes:
 def _message_model(
     corpus: Corpus, rows: Sequence[Example], soft: SoftLabels
 ) -> tuple[list[str], dict[str, Floats]]:
-    pool = unlabelled(corpus, [row for row in rows if row.key in soft.held_out], test=soft.test)
-    if texts_sha256(pool) != soft.pool_sha256:
-        raise SystemExit("The pool is not the one that the teacher labelled: run `make teacher`.")
+    pool = soft.texts(corpus, rows)
     known = [
         row
         for row in rows

@@ -26,10 +26,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.errors import MissingExtraError
+from customer_nlp.errors import MissingExtraError, ModelFormatError
 from customer_nlp.signals import OUTPUTS
-from customer_nlp.training.corpus import load_corpus
-from customer_nlp.training.examples import FOLDS, examples, fold_of, targets
+from customer_nlp.training.corpus import Corpus, load_corpus
+from customer_nlp.training.examples import FOLDS, Example, examples, fold_of, targets
 from customer_nlp.training.pool import unlabelled
 
 __all__ = ["SOFT_LABELS", "SoftLabels", "load_soft_labels"]
@@ -58,16 +58,37 @@ class SoftLabels:
     pool : ndarray of shape (n, 36)
         Logits of `pool.unlabelled`, in its order.
     pool_sha256 : str
-        Hash over those texts.
+        Hash over the pool's texts.
     """
 
     def __init__(
-        self, held_out: dict[str, Floats], test: frozenset[str], pool: Floats, pool_sha256: str
+        self,
+        held_out: dict[str, Floats],
+        test: frozenset[str],
+        pool: Floats,
+        *,
+        pool_sha256: str,
     ) -> None:
         self.held_out = held_out
         self.test = test
         self.pool = pool
         self.pool_sha256 = pool_sha256
+
+    def texts(self, corpus: Corpus, rows: Sequence[Example]) -> list[str]:
+        """Make the pool again and see that it is the one that was labelled.
+
+        Raises
+        ------
+        ModelFormatError
+            When the texts have changed since; ``make teacher`` labels them anew.
+        """
+        beside = [row for row in rows if row.key in self.held_out]
+        pool = unlabelled(corpus, beside, test=self.test)
+        if texts_sha256(pool) != self.pool_sha256:
+            raise ModelFormatError(
+                "The unlabelled texts are not those that the teacher judged. Run `make teacher`."
+            )
+        return pool
 
 
 def texts_sha256(texts: Sequence[str]) -> str:
@@ -85,8 +106,29 @@ def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
         test = frozenset(key for key, kept in zip(keys, stored["test"], strict=True) if kept)
     with np.load(folder / "pool.npz", allow_pickle=False) as stored:
         pool, digest = stored["logits"], str(stored["sha256"])
-    held_out = dict(zip(keys, logits.astype(np.float32) * _STEP, strict=True))
-    return SoftLabels(held_out, test, pool.astype(np.float32) * _STEP, digest)
+    return SoftLabels(
+        dict(zip(keys, logits.astype(np.float32) * _STEP, strict=True)),
+        test,
+        pool.astype(np.float32) * _STEP,
+        pool_sha256=digest,
+    )
+
+
+def save_soft_labels(folder: Path, soft: SoftLabels) -> None:
+    """Write the teacher's output."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = sorted(soft.held_out)
+    np.savez_compressed(
+        folder / "labelled.npz",
+        keys=np.array(keys),
+        test=np.array([key in soft.test for key in keys]),
+        logits=_quantised(np.stack([soft.held_out[key] for key in keys])),
+    )
+    np.savez_compressed(
+        folder / "pool.npz",
+        logits=_quantised(soft.pool),
+        sha256=np.array(soft.pool_sha256),
+    )
 
 
 def _quantised(logits: Floats) -> npt.NDArray[np.int8]:
@@ -220,36 +262,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     corpus = load_corpus()
     rows = examples(corpus)
+    test = frozenset(row.key for row in rows if row.split == "test")
+    pool = unlabelled(corpus, rows, test=test)
+    held_out, pooled = _judged(rows, test, pool, options.seed)
+    save_soft_labels(
+        options.out, SoftLabels(held_out, test, pooled, pool_sha256=texts_sha256(pool))
+    )
+    return 0
+
+
+def _judged(
+    rows: Sequence[Example], test: frozenset[str], pool: Sequence[str], seed: int
+) -> tuple[dict[str, Floats], Floats]:
+    """Cross-fit: logits of every row by models that have not seen it, and of the pool by all."""
     texts = [row.text for row in rows]
     wanted = targets(rows)
     folds = np.array([fold_of(row.group) for row in rows])
-    test = np.array([row.split == "test" for row in rows])
-    pool = unlabelled(corpus, rows, test=frozenset(r.key for r in rows if r.split == "test"))
+    tested = np.array([row.key in test for row in rows])
     _say(f"{len(rows)} labelled, {len(pool)} unlabelled texts")
     pooled = np.zeros((len(pool), len(OUTPUTS)), np.float32)
-    held_out = np.zeros_like(wanted)
+    logits = np.zeros_like(wanted)
     for fold in range(FOLDS):
-        teacher = _Teacher(options.seed + fold)
-        seen = np.flatnonzero((folds != fold) & ~test)
+        teacher = _Teacher(seed + fold)
+        seen = np.flatnonzero((folds != fold) & ~tested)
         _say(f"fold {fold}: {len(seen)} examples")
         teacher.fit([texts[i] for i in seen], wanted[seen])
-        ours = np.flatnonzero((folds == fold) & ~test)
-        held_out[ours] = teacher.predict([texts[i] for i in ours])
-        unseen = np.flatnonzero(test)
-        held_out[unseen] += teacher.predict([texts[i] for i in unseen]) / FOLDS
+        ours = np.flatnonzero((folds == fold) & ~tested)
+        logits[ours] = teacher.predict([texts[i] for i in ours])
+        unseen = np.flatnonzero(tested)
+        logits[unseen] += teacher.predict([texts[i] for i in unseen]) / FOLDS
         pooled += teacher.predict(pool) / FOLDS
         _say(f"fold {fold}: done")
-    options.out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        options.out / "labelled.npz",
-        keys=np.array([row.key for row in rows]),
-        test=test,
-        logits=_quantised(held_out),
-    )
-    np.savez_compressed(
-        options.out / "pool.npz", logits=_quantised(pooled), sha256=np.array(texts_sha256(pool))
-    )
-    return 0
+    return {row.key: logits[i] for i, row in enumerate(rows)}, pooled
 
 
 if __name__ == "__main__":
