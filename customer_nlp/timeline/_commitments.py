@@ -160,10 +160,13 @@ def commitments(
     """
     closed = public_holidays(holidays_of) if holidays_of else ()
     found: list[_Promise] = []
+    latest: dict[int, datetime] = {}
     for index, message in enumerate(messages):
         if message.role != "system" and not message.automatic and message.public:
-            found.extend(_promises(index, message, zone, closed))
+            place = zone if isinstance(zone, tzinfo) else zone.get(message.id, UTC)
+            found.extend(_promises(index, message, place, closed, latest))
     moment = now or max((m.sent_at for m in messages if m.sent_at), default=None)
+    sequel = _Sequel(messages, latest)
     return tuple(
         Commitment(
             message_id=messages[one.index].id,
@@ -172,16 +175,20 @@ def commitments(
             start=one.start,
             end=one.end,
             due=one.due,
-            state=_state(one, found, messages, moment, lead_hours),
+            state=_state(one, sequel, moment, lead_hours),
         )
         for one in found
     )
 
 
 def _promises(
-    index: int, message: Message, zone: tzinfo | Mapping[str, tzinfo], closed: Container[date]
+    index: int,
+    message: Message,
+    place: tzinfo,
+    closed: Container[date],
+    latest: dict[int, datetime],
 ) -> Iterator[_Promise]:
-    place = zone if isinstance(zone, tzinfo) else zone.get(message.id, UTC)
+    """Yield a message's commitments; note in `latest` the last time that it names."""
     sent = message.sent_at
     anchor = (sent or datetime(2001, 1, 1, 9, tzinfo=UTC)).astimezone(place)
     ranges = (
@@ -199,6 +206,9 @@ def _promises(
             for one in find_moments(words, anchor, closed)
             if one.due is not None and one.due > anchor and not _denied(words, one.first)
         ]
+        for one in moments:
+            if one.due is not None and one.has_day | one.has_clock:
+                latest[index] = max(one.due, latest.get(index, one.due))
         claims = [
             claim
             for first, last in _sentences(words)
@@ -360,15 +370,192 @@ def _last(rule: re.Pattern[str], clause: str, until: int) -> re.Match[str] | Non
     return found
 
 
-def _state(
-    promise: _Promise,
-    found: list[_Promise],
-    messages: Sequence[Message],
-    now: datetime | None,
-    lead_hours: float,
-) -> str:
+#: A customer's words after the due time: it did not come …
+_FAILED: Final = _any(
+    r"\b(?:no|not\sa|not\sone|zero)\s(?:\w+\s)?(?:calls?|van|driver|report|text|texts|word|sign|che(?:ck|que)|mail|e-?mail|show|one|news|man|card|answer|reply|parcel|box|piano|engineer|technician|letter|money|refund|credit|delivery|message|visit|update|tracking|invoice|payment|link|bag)\b",
+    r"\b(?:nothing|nobody|no-?one|neither|nowhere|never|silence|none)\b",
+    r"\bstill\s(?:no|not|waiting|nothing|in|on|at|the|here|showing|has|have|there|down|closed|missing|getting)\b|\bsame\sas\sbefore\b",
+    r"\bnot\s(?:arrived|come|here|received|heard|there|happened|been|a\s(?:word|sausage|peep)|in\b)",
+    r"\b(?:has|have|did|was|is|does|are|do|were)n['’]t\b",
+    r"\bwhere\s(?:is|are|was)\b|\bwhich\s(?:morning|afternoon|day|friday)\b",
+    r"\b(?:supposed|meant|was|were)\sto\sbe\b|\b(?:you|he|she|they)\s(?:said|promised|told|wrote|swore)\b|\bwas\stold\b",
+    r"\b(?:came\sand\swent|come\sand\sgone|has\sgone|went\sby|waited|waiting|missed|overdue|late|days?\slater|weeks?\slater|passed|again|twice|third|fourth)\b",
+    r"\b(?:instead\sof|so\smuch\sfor|liar?s?|ombudsman|trading\sstandards|money\sback|elsewhere|hopeless|cancel)\b",
+    r"[\"“][^\"”\n]{4,80}[\"”]",
+    r"(?:^|it['’]?s\s|it\sis\s|now\s)(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day(?:['’]s)?\s(?:was|came|went|been|the\s\d|has)",
+    r"(?:^|it['’]?s\s|it\sis\s|now\s)(?:the\s\d|quarter|half|ten\s|\d{1,2}[.:]\d\d|\d{1,2}\s(?:pm|o['’]clock))",
+    r"\b(?:still|another|only|gone|same|empty|wrong|asking|sat|asked|been\sand|ago|by\snow|without|whichever|somebody|somewhere|hours?\slater)\b",
+    r"\b(?:close|deleting|refund|return\sof|arrange|final|collect\sthe|elsewhere|joke|fools|useless|lying|no\smore|done\swith)\b",
+    r"\?",
+)  # fmt: skip
+#: … or it did.
+_CAME: Final = _any(
+    r"\b(?:thanks?|thank|ta|cheers|obliged|grateful|appreciat\w+|bless|legend|star|wicked|brilliant|lovely|great|perfect|super|excellent|beautiful\w*|gorgeous|grand|marvell?ous|delighted|happy|pleased)\b",
+    r"\b(?:came|arrived|received|landed|delivered|fitted|got\s(?:it|them|the|your)|turned\sup|showed\sup|went\sin|collected|installed|credited|refunded|you\srang|you\scalled|signed\sfor|tested|even|every|both|both|money['’]s)\b",
+    r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|on|there|back|up|live|done|fixed|sorted|well|fine|good|right|square|working|running|clean)\b",
+    r"\b(?:works|working|running|sorted|fixed|solved|done|as\spromised|on\stime|to\sthe\sminute|early|wire['’]s|all\sgood|spotless|confirmed)\b",
+)
+#: Words of arrival, which count before the due time as well.
+_ARRIVED: Final = _any(
+    r"\b(?:came|arrived|received|landed|delivered|fitted|turned\sup|went\sin|installed|collected|reached|came\sthrough)\b",
+    r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|live|done|fixed|sorted|working|running)\b",
+    r"\b(?:works|sorted|fixed|running|confirmed|got\s(?:it|them)|as\spromised|here\s(?:it|she|he|they)\s(?:is|are))\b",
+)
+#: Our side says that it will be late …
+_DELAY: Final = _any(
+    r"\b(?:won['’]t|will\snot|cannot|can['’]t|not)\s(?:be\s)?(?:make|reach|come|arrive|ready|tomorrow|today|on\sfriday|monday|tuesday|wednesday|thursday|friday|saturday|sunday|the\s\d|\d)",
+    r"\b(?:instead|becomes?|moves?|moved|postponed|delayed|late|later|slip(?:s|ped)?|held\sup|stuck|broken\sdown|off\sthe\sroad|shut|rather\sthan|bad\snews|not\sdone|cancelled|failed|wrong|new\s(?:date|day|slot|time)|before\sit['’]s\slate|ahead\sof|before\syou|sorry|afraid|apolog\w+)\b",
+    r"\bnow\b",
+)
+#: … or that it did not keep its word.
+_OWNED_UP: Final = _any(
+    r"\b(?:should\shave|did\snot|didn['’]t|missed|failed|never|our\s(?:error|fault|mistake|failing)|slipped|no\sexcuse|was\s(?:not|wrong|lost|mine)|nobody|apolog\w+|inconvenience)\b",
+)
+_ASKS_TO_MOVE: Final = _any(
+    r"\b(?:another|different|other)\s(?:day|time|date|slot)\b|\b(?:reschedule|re-?book|move\sit|make\sit|push\sit|earlier|instead|doesn['’]t\ssuit|can['’]t\sdo|won['’]t\sbe\s(?:in|here|home))\b",
+)
+#: What was promised is word itself, so that writing keeps it.
+_CONTACT: Final = _any(
+    r"\b(?:I|we)(?:['’]ll|\s(?:will|shall))\s(?:\w+\s)?(?:write|mail|e-?mail|text|ring|call|phone|telephone|check|confirm|tell|let\syou|message|update|look)\b",
+    r"\bI\s(?:write|call|ring|mail)\b|\bnext\sword\b|\bget\sback\b",
+)
+import os
+CUT=int(os.environ.get("CUT","400")); OWN=float(os.environ.get("OWN","2")); TH=float(os.environ.get("TH","1"))
+_MAX_LOOKAHEAD: Final = 40
+
+
+class _Sequel:
+    """What followed a commitment, with each message read once."""
+
+    def __init__(self, messages: Sequence[Message], latest: Mapping[int, datetime]) -> None:
+        self.messages = messages
+        self.texts: dict[int, str] = {}
+        self.latest = latest
+
+    def text(self, index: int) -> str:
+        """Return the start of a message's new text; what it says of a promise stands there."""
+        if index not in self.texts:
+            self.texts[index] = self.messages[index].new_text[:_MAX_SEQUEL_CHARS]
+        return self.texts[index]
+
+    def after(self, promise: _Promise) -> list[tuple[int, Message]]:
+        """Return what people sent after a commitment, with its places."""
+        return [
+            (index, one)
+            for index, one in enumerate(
+                self.messages[promise.index + 1 : promise.index + 1 + _MAX_LOOKAHEAD],
+                promise.index + 1,
+            )
+            if one.role != "system" and not one.automatic and one.sent_at is not None
+        ]
+
+
+_MAX_SEQUEL_CHARS: Final = 2000
+
+
+def _state(promise: _Promise, sequel: _Sequel, now: datetime | None, lead_hours: float) -> str:
+    later = sequel.after(promise)
     if promise.due is None or now is None:
-        return "open"
+        return _undated(promise, sequel, later)
+    contact = promise.by == "agent" and _CONTACT.search(_words(promise, sequel)) is not None
+    if contact and _wrote_in_time(promise, later):
+        return "kept"
+    told = _told(promise, sequel, later)
+    if told:
+        return told
+    other = "customer" if promise.by == "agent" else "agent"
+    before = [(i, one) for i, one in later if one.sent_at and one.sent_at < promise.due]
+    past = [(i, one) for i, one in later if one.sent_at and one.sent_at >= promise.due]
+    if promise.by == "customer":
+        return _theirs(promise, past, now, lead_hours)
+    heard = next((i for i, one in past if one.role == other), None)
+    if heard is not None:
+        return _verdict(sequel, heard, past)
+    if any(one.role == other and _signed(promise, sequel, i) for i, one in before):
+        return "kept"
     if now < promise.due:
         return "due" if promise.due - now <= timedelta(hours=lead_hours) else "open"
-    return "kept"
+    if past and not _OWNED_UP.search(sequel.text(past[0][0])):
+        return "kept"
+    return "broken"
+
+
+def _words(promise: _Promise, sequel: _Sequel) -> str:
+    return sequel.messages[promise.index].text[promise.start : promise.end]
+
+
+def _wrote_in_time(promise: _Promise, later: list[tuple[int, Message]]) -> bool:
+    """Whether our side was heard on the day on which it said it would be, and in time."""
+    return any(
+        one.role == "agent"
+        and one.sent_at is not None
+        and promise.due is not None
+        and promise.due - timedelta(hours=10) <= one.sent_at <= promise.due
+        for _, one in later
+    )
+
+
+def _undated(promise: _Promise, sequel: _Sequel, later: list[tuple[int, Message]]) -> str:
+    for index, one in later:
+        if one.role != promise.by:
+            if _FAILED.search(sequel.text(index)):
+                return "broken"
+            if _ARRIVED.search(sequel.text(index)):
+                return "kept"
+    return "open"
+
+
+def _told(promise: _Promise, sequel: _Sequel, later: list[tuple[int, Message]]) -> str | None:
+    """Whether the same side named a later date in time."""
+    asked = False
+    for index, one in later:
+        if one.sent_at is None or promise.due is None or one.sent_at >= promise.due:
+            return None
+        if one.role != promise.by:
+            asked = asked or _ASKS_TO_MOVE.search(sequel.text(index)) is not None
+            continue
+        following = sequel.latest.get(index)
+        if following is not None and following > promise.due and _DELAY.search(sequel.text(index)):
+            return "renegotiated" if asked else "told_in_advance"
+    return None
+
+
+def _verdict(sequel: _Sequel, heard: int, past: list[tuple[int, Message]]) -> str:
+    """Weigh the first words of the other side after the due time, and what we said to them."""
+    text = sequel.text(heard)
+    failed = len(_kinds(_FAILED, text[:CUT]))
+    came = len(_kinds(_CAME, text[:CUT]))
+    answer = next((i for i, one in past if one.role == "agent"), None)
+    if answer is not None and _OWNED_UP.search(sequel.text(answer)):
+        failed += OWN
+    return "broken" if failed > came + TH else "kept"
+
+
+def _kinds(rule: re.Pattern[str], text: str) -> set[str]:
+    return {match[0].lower() for match in rule.finditer(text)}
+
+
+def _signed(promise: _Promise, sequel: _Sequel, index: int) -> bool:
+    """Whether the other side says before the due time that it came.
+
+    Words of arrival do; thanks do when they come nearer to the due time than to the promise, for
+    thanks given at once are for the promise.
+    """
+    text = sequel.text(index)
+    made, said = sequel.messages[promise.index].sent_at, sequel.messages[index].sent_at
+    if made is None or said is None or promise.due is None:
+        return False
+    failed, came = len(_kinds(_FAILED, text)), len(_kinds(_CAME, text))
+    near = (said - made) * 2 >= promise.due - made
+    if near:
+        return came > 0 and came >= failed
+    return _ARRIVED.search(text) is not None and failed == 0
+
+
+def _theirs(
+    promise: _Promise, past: list[tuple[int, Message]], now: datetime, lead_hours: float
+) -> str:
+    if promise.due is not None and now < promise.due:
+        return "due" if promise.due - now <= timedelta(hours=lead_hours) else "open"
+    return "kept" if any(one.role == "customer" for _, one in past) else "open"
