@@ -20,7 +20,6 @@ from customer_nlp.artifacts import ModelFolder
 from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, CORE_SIGNALS, CUES, FINDINGS, TIMINGS
 from customer_nlp.errors import ModelFormatError
-from customer_nlp.records import Message
 from customer_nlp.signals import ScoredMessage
 
 __all__ = ["FEATURES", "Advice", "Recommender", "ThreadFeatures", "Turn", "observe"]
@@ -121,6 +120,8 @@ class ThreadFeatures:
     channel: str | None = None
     promise_broken: float = 0.0
     promise_due: float = 0.0
+    participants: timeline.Participants = field(default_factory=timeline.Participants)
+    own_ids: set[str] = field(default_factory=set)
     _customer: int = 0
     _agent: int = 0
     _unanswered: int = 0
@@ -161,6 +162,11 @@ class ThreadFeatures:
     def note_bounce(self) -> None:
         """Take into account that a mail of the customer's came back."""
         self._bounced = True
+
+    @property
+    def decision_maker_joined(self) -> bool:
+        """Somebody on the customer's side was copied in along the way."""
+        return self._joined
 
     def facts(self) -> Iterator[str]:
         """Yield the concepts that are true of the thread and rest on no words."""
@@ -244,21 +250,14 @@ class ThreadFeatures:
         }
 
 
-def observe(features: ThreadFeatures, scored: ScoredMessage, earlier: Sequence[Message]) -> None:
-    """Take one scored message into account.
-
-    Parameters
-    ----------
-    features : ThreadFeatures
-        Changed in place.
-    scored : ScoredMessage
-        The next message of the thread.
-    earlier : sequence of Message
-        Those before it.
-    """
+def observe(features: ThreadFeatures, scored: ScoredMessage) -> None:
+    """Take the next scored message of a thread into account; changes `features` in place."""
     message = scored.message
+    joined = features.participants.joins(message)
+    if message.role == "agent":
+        features.own_ids.add(message.id)
     if scored.scores is None:
-        if timeline.bounced(message, earlier):
+        if timeline.bounced(message, features.own_ids):
             features.note_bounce()
         return
     features.add(
@@ -271,7 +270,7 @@ def observe(features: ThreadFeatures, scored: ScoredMessage, earlier: Sequence[M
             length=len(scored.text),
             questions=scored.text.count("?"),
             sent_at=message.sent_at,
-            joined=timeline.joined(message, earlier),
+            joined=joined,
             reports=timeline.reports(scored.text) if message.role == "customer" else 0,
         )
     )

@@ -87,6 +87,8 @@ def as_thread(source: ThreadLike, *, identifier: str = "thread") -> Thread:
         thread = source
     elif isinstance(source, str):
         thread = Thread(identifier, (Message("customer", source),))
+    elif isinstance(source, Message):
+        thread = Thread(identifier, (source,))
     elif isinstance(source, Mapping):
         thread = Thread.from_dict(source)
     elif isinstance(source, Sequence):
@@ -193,9 +195,15 @@ class Analyzer:
         Analysis
             In the order of the threads. Memory: a few dozen threads.
         """
-        if now is not None and now.tzinfo is None:
+        if now is not None and not (isinstance(now, datetime) and now.tzinfo):
             raise InvalidRecordError(
-                "The now must be an aware datetime; got a naive one.", field="now"
+                "The now must be an aware datetime; got a naive one or another type.", field="now"
+            )
+        if isinstance(threads, str | Thread) or not isinstance(threads, Iterable):
+            raise InvalidRecordError(
+                "The threads must be an iterable of threads; got one "
+                f"{type(threads).__name__}. Use analyze() for one thread.",
+                field="threads",
             )
         iterator = iter(threads)
         while batch := [as_thread(one) for one in islice(iterator, _THREADS_AT_ONCE)]:
@@ -291,6 +299,13 @@ class Analyzer:
         InvalidRecordError
             For a date or a fact that is none.
         """
+        for name, value, kind in (("planned", planned, Contact), ("account", account, Account)):
+            if not isinstance(value, kind | Mapping):
+                raise InvalidRecordError(
+                    f"The {name} must be a {kind.__name__} or a mapping; "
+                    f"got {type(value).__name__}.",
+                    field=name,
+                )
         return check(
             planned if isinstance(planned, Contact) else Contact.from_dict(planned),
             account if isinstance(account, Account) else Account.from_dict(account),
@@ -376,7 +391,7 @@ class _ThreadWork:
     def analyses(self, *, every_turn: bool) -> Iterator[Analysis]:
         last = len(self._scored) - 1
         for index, scored in enumerate(self._scored):
-            self._take(index, scored)
+            self._take(scored)
             spoken = scored.message.role == "customer" and scored.abstained is None
             if index == last or (every_turn and spoken):
                 if index == last and every_turn and not spoken and self._said_anything(last):
@@ -389,8 +404,8 @@ class _ThreadWork:
             for one in self._scored[:before]
         )
 
-    def _take(self, index: int, scored: ScoredMessage) -> None:
-        actions.observe(self._features, scored, self._thread.messages[:index])
+    def _take(self, scored: ScoredMessage) -> None:
+        actions.observe(self._features, scored)
         reply = scored.message.role == "agent" and scored.scores is not None
         worst = scored.scores.findings.max() if reply and scored.scores is not None else 0.0
         self._faulty.append(float(worst))
@@ -411,8 +426,13 @@ class _ThreadWork:
             self._analyzer.model,
             self._recommendation(last),
             tuple(self._done[: last + 1]),
-            (),
-            timeline.thread_state(thread, now=self._now, turning=turning),
+            timeline.commitments(thread.messages, self._now),
+            timeline.thread_state(
+                thread,
+                now=self._now,
+                turning=turning,
+                decision_maker_joined=self._features.decision_maker_joined,
+            ),
         )
 
     def _recommendation(self, last: int) -> Recommendation:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-import tempfile
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -124,9 +124,10 @@ def score(
     Raises
     ------
     SourceError
-        When a source as a whole cannot be read; nothing is left under the name `out`.
+        When a source as a whole cannot be read, or `out` cannot be written; nothing is left under
+        the name `out`.
     InvalidRecordError
-        For an `out` of another kind or `jobs` below 1.
+        For an `out` of another kind or that is one of the sources, or `jobs` below 1.
     """
     target = Path(out)
     if target.suffix not in SUFFIXES:
@@ -136,6 +137,7 @@ def score(
         )
     if jobs < 1:
         raise InvalidRecordError(f"The jobs must be at least 1; got {jobs}.", field="jobs")
+    _keep_apart(target, sources)
     summary = Summary()
     rejects: list[ParseError] = []
     domains = tuple(own_domains)
@@ -156,6 +158,32 @@ def score(
             _count(summary, records[-1])
     _write_rejects(target, rejects, summary)
     return summary
+
+
+def _keep_apart(target: Path, sources: Sequence[str | os.PathLike[str]]) -> None:
+    """Refuse to write over what is read: a table may end with .csv or .jsonl too."""
+    if target.is_dir():
+        raise SourceError(
+            "The output must be a file; got a folder. Name a file in it.", source=str(target)
+        )
+    for path in (target, _rejects_path(target)):
+        if path.exists() and any(_is_same(path, source) for source in sources):
+            raise InvalidRecordError(
+                "The output must be another file than the sources; got one of them. "
+                "Choose another name.",
+                field="out",
+            )
+
+
+def _is_same(path: Path, source: str | os.PathLike[str]) -> bool:
+    try:
+        return path.samefile(source)
+    except (OSError, ValueError):  # no such source: `read` says so
+        return False
+
+
+def _rejects_path(target: Path) -> Path:
+    return target.with_name(target.name + ".rejects.jsonl")
 
 
 def _count(summary: Summary, record: dict[str, Any]) -> None:
@@ -213,33 +241,40 @@ def _records(
 @contextmanager
 def _sink(target: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Write records aside and put the file in place when all of it is on the disk."""
-    try:
-        handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, in another block
-            "wb", dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
-        )
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-    part = Path(handle.name)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    with _said_plainly(target):
+        handle = part.open("xb")  # with the permissions that the user's umask leaves
     try:
         with handle:
             write, finish = _WRITERS[target.suffix](handle)
-            yield write
-            finish()
-            handle.flush()
-            os.fsync(handle.fileno())
-        part.chmod(0o644)
-        part.replace(target)
+
+            def write_or_say(record: dict[str, Any]) -> None:
+                with _said_plainly(target):
+                    write(record)
+
+            yield write_or_say
+            with _said_plainly(target):
+                finish()
+                handle.flush()
+                os.fsync(handle.fileno())
+        with _said_plainly(target):
+            part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
-def _cannot_write(target: Path, error: OSError) -> SourceError:
-    return SourceError(
-        f"The output cannot be written: {error.strerror or type(error).__name__}. "
-        "Check that its folder exists and is yours.",
-        source=str(target),
-    )
+@contextmanager
+def _said_plainly(target: Path) -> Iterator[None]:
+    """Turn a full disk or a folder of somebody else's into an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(
+            f"The output cannot be written: {error.strerror or type(error).__name__}. "
+            "Check that its folder exists and is yours, and that the disk is not full.",
+            source=str(target),
+        ) from error
 
 
 _Writer = tuple[Callable[[dict[str, Any]], None], Callable[[], None]]
@@ -247,14 +282,17 @@ _Writer = tuple[Callable[[dict[str, Any]], None], Callable[[], None]]
 
 def _jsonl(handle: IO[bytes]) -> _Writer:
     def write(record: dict[str, Any]) -> None:
-        handle.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
-        handle.write(b"\n")
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        # A lone surrogate (of a file name that is no UTF-8) becomes \udXXX: valid JSON, reversible.
+        handle.write(line.encode("utf-8", "backslashreplace") + b"\n")
 
     return write, lambda: None
 
 
 def _csv(handle: IO[bytes]) -> _Writer:
-    text = io.TextIOWrapper(handle, "utf-8", newline="", write_through=True)
+    text = io.TextIOWrapper(
+        handle, "utf-8", errors="backslashreplace", newline="", write_through=True
+    )
     writer = csv.writer(text)
     writer.writerow(CSV_COLUMNS)
 
@@ -348,7 +386,7 @@ def _safe_cell(value: object) -> object:
 
 
 def _write_rejects(target: Path, rejects: Sequence[ParseError], summary: Summary) -> None:
-    path = target.with_name(target.name + ".rejects.jsonl")
+    path = _rejects_path(target)
     summary.rejected = len(rejects)
     summary.reasons.update(error.reason for error in rejects)
     if not rejects:

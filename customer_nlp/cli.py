@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from customer_nlp.errors import CustomerNlpError, InvalidRecordError
+from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 when all went well, 2 for wrong input, 1 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a window of another charset shows "?"
+            stream.reconfigure(errors="replace")
     options, rest = _parser().parse_known_args(arguments)
     if rest and options.run is not _evaluate:
         _parser().error(f"unknown arguments: {' '.join(rest)}")
@@ -48,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except CustomerNlpError as error:
         where = getattr(error, "source", None)
-        print(f"customer-nlp: {f'{where}: ' if where else ''}{error}", file=sys.stderr)
+        # a file's name may hold what steers a terminal, just as a subject may
+        print(_clean(f"customer-nlp: {f'{where}: ' if where else ''}{error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("customer-nlp: interrupted; nothing was written under the output's name.",
@@ -57,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:  # a disk that fails while we read, or is full
+        print(f"customer-nlp: {error.strerror or type(error).__name__}. Check the source, the "
+              "output and the disk.", file=sys.stderr)  # fmt: skip
+        return 2
 
 
 class _Narrow(argparse.HelpFormatter):
@@ -139,6 +148,11 @@ def _console(*, stderr: bool = False) -> Console:
     )
 
 
+def _say(console: Console, line: str) -> None:
+    """Print a line as it is: no markup, no ":emoji:" codes, and not cut at the window's width."""
+    console.print(_clean(line), markup=False, emoji=False, soft_wrap=True)
+
+
 def _now(options: argparse.Namespace) -> datetime | None:
     if options.now is None:
         return None
@@ -156,8 +170,11 @@ def _score(options: argparse.Namespace) -> int:
     from customer_nlp import batch
 
     rows: list[tuple[Thread, dict[str, Any]]] = []
+    written = 0
 
     def keep(thread: Thread, record: dict[str, Any]) -> None:
+        nonlocal written
+        written += 1
         if len(rows) < MAX_ROWS:
             rows.append((thread, record))
 
@@ -180,6 +197,8 @@ def _score(options: argparse.Namespace) -> int:
         )
     console = _console()
     console.print(_table(rows))
+    if written > len(rows):
+        _say(console, f"… and {written - len(rows)} more records in the file")
     _print_summary(console, summary, options.out)
     return 0
 
@@ -215,10 +234,10 @@ class _Progress:
 
 def _print_summary(console: Console, summary: Summary, out: str) -> None:
     for line in summary.lines():
-        console.print(line, markup=False)
-    console.print(f"written: {out}", markup=False)
+        _say(console, line)
+    _say(console, f"written: {out}")
     if summary.rejected:
-        console.print(f"rejected records: {out}.rejects.jsonl", markup=False)
+        _say(console, f"rejected records: {out}.rejects.jsonl")
 
 
 def _table(rows: Sequence[tuple[Thread, dict[str, Any]]]) -> Table:
@@ -264,7 +283,8 @@ def _explain(options: argparse.Namespace) -> int:
     from customer_nlp.readers import read
 
     if options.source == "-":
-        thread = as_thread(sys.stdin.read())
+        raw = getattr(sys.stdin, "buffer", None)
+        thread = as_thread(_decoded(raw.read()) if raw else sys.stdin.read())
     elif _is_path(options.source):
         threads = read(options.source, options.format, own_domains=options.own_domain,
                        on_error="skip")  # fmt: skip
@@ -272,12 +292,14 @@ def _explain(options: argparse.Namespace) -> int:
         found = next(wanted, None)
         if found is None:
             raise InvalidRecordError(
-                "The source has no such thread. Leave --thread out for the first one.",
+                "The source holds no message that can be read; score says why of each record."
+                if options.thread is None
+                else "The source has no such thread. Leave --thread out for the first one.",
                 field="thread",
             )
         thread = as_thread(found)
     else:
-        thread = as_thread(options.source)
+        thread = as_thread(_given(options.source))
     record = load(options.model).analyze(thread, now=_now(options)).to_dict()
     _print_thread(_console(), thread, record)
     return 0
@@ -285,9 +307,22 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _is_path(source: str) -> bool:
     try:
-        return Path(source).exists()
+        # no words at all are an empty message, not the current folder
+        return bool(source.strip()) and Path(source).exists()
     except (OSError, ValueError):
         return False
+
+
+def _given(words: str) -> str:
+    """Return words of the command line, where bytes that are no UTF-8 came as lone surrogates."""
+    return words.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
 
 
 def _print_thread(console: Console, thread: Thread, record: dict[str, Any]) -> None:
@@ -309,18 +344,17 @@ def _print_thread(console: Console, thread: Thread, record: dict[str, Any]) -> N
         console.print()
     advice = record["recommendation"]
     if advice["abstained"]:
-        console.print(f"no recommendation: {advice['abstained']}", markup=False)
+        _say(console, f"no recommendation: {advice['abstained']}")
         return
-    console.print(f"do next: {advice['primary']} by {advice['channel']}, {advice['timing']}",
-                  markup=False)  # fmt: skip
+    _say(console, f"do next: {advice['primary']} by {advice['channel']}, {advice['timing']}")
     for one in advice["actions"]:
-        console.print(f"  {one['action']} (p {one['probability']:.2f})", markup=False)
+        _say(console, f"  {one['action']} (p {one['probability']:.2f})")
         for reason in one["because"]:
-            console.print(f"    because {reason}", markup=False)
+            _say(console, f"    because {reason}")
         for evidence in one["evidence"]:
-            console.print(f"      “{_printable(evidence['text'])}”", markup=False)
+            _say(console, f"      “{_printable(evidence['text'])}”")
     if advice["avoid"]:
-        console.print("avoid: " + ", ".join(advice["avoid"]), markup=False)
+        _say(console, "avoid: " + ", ".join(advice["avoid"]))
 
 
 def _marked(text: str, signals: dict[str, Any]) -> Any:
@@ -351,15 +385,24 @@ def _review(options: argparse.Namespace) -> int:
     from customer_nlp.analyzer import load
 
     path = Path(options.draft)
-    draft = path.read_text(encoding="utf-8") if _is_path(options.draft) else options.draft
+    if not _is_path(options.draft):
+        draft = _given(options.draft)
+    elif path.is_file():
+        draft = _decoded(path.read_bytes())
+    else:
+        raise SourceError(
+            "Expected a reply as text or the file that holds it; got a folder or a device. "
+            "Name the file.",
+            source=options.draft,
+        )
     review = load(options.model).review(draft)
     console = _console()
     for finding in review.findings:
-        console.print(f"{finding.name}: {finding.because}", markup=False)
-        console.print(f"  “{_printable(draft[finding.start : finding.end])}”", markup=False)
-        console.print(f"  better: {finding.better}", markup=False)
+        _say(console, f"{finding.name}: {finding.because}")
+        _say(console, f"  “{_printable(draft[finding.start : finding.end])}”")
+        _say(console, f"  better: {finding.better}")
     if review.clean:
-        console.print("clean", markup=False)
+        _say(console, "clean")
     return 0
 
 

@@ -110,3 +110,7 @@ class MissingExtraError(CustomerNlpError, ImportError):
         )
         self.library = library
         self.extra = extra
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from fields, so that the error can cross a process border."""
+        return (type(self), (self.library, self.extra))

@@ -175,12 +175,16 @@ class Message:
                     "Add a time zone, such as datetime.UTC.",
                     field="sent_at",
                 )
-            object.__setattr__(self, "sent_at", self.sent_at.astimezone(UTC))
+            object.__setattr__(self, "sent_at", _utc(self.sent_at))
         self._check_zones()
 
     def _check_zones(self) -> None:
         position = 0
         for zone in self.zones:
+            if not isinstance(zone, Zone):
+                raise InvalidRecordError(
+                    f"The zones must be Zone records; got {type(zone).__name__}.", field="zones"
+                )
             if zone.start != position:
                 raise InvalidRecordError(
                     f"Zones must tile the text; expected a zone at {position}, "
@@ -218,7 +222,8 @@ class Message:
         ----------
         record : mapping
             ``role`` and ``text``, and when known ``id, sent_at, sender, to, cc, subject,
-            channel, automatic, refers_to, public, truncated``; other keys are ignored.
+            channel, automatic, zones, role_confidence, refers_to, public, truncated``; other
+            keys are ignored.
             ``sent_at`` may be an aware datetime or an ISO 8601 string; a string without a
             zone is read as UTC.
 
@@ -227,6 +232,12 @@ class Message:
         InvalidRecordError
             Naming the field that is missing or wrong.
         """
+        if not isinstance(record, Mapping):
+            raise InvalidRecordError(
+                "A message must be a Message or a dict with 'role' and 'text'; "
+                f"got {type(record).__name__}.",
+                field="messages",
+            )
         for key in ("role", "text"):
             if record.get(key) is None:
                 raise InvalidRecordError(f"A message needs {key!r}; it is missing.", field=key)
@@ -236,10 +247,13 @@ class Message:
                 known[key] = str(record[key])
         for key in ("automatic", "public", "truncated"):
             if record.get(key) is not None:
-                known[key] = bool(record[key])
+                known[key] = _flag(key, record[key])
         for key in ("to", "cc"):
             known[key] = _addresses(record.get(key))
         known["sent_at"] = _moment(record.get("sent_at"))
+        known["zones"] = _zones(record.get("zones"))
+        if record.get("role_confidence") is not None:
+            known["role_confidence"] = _number("role_confidence", record["role_confidence"])
         return cls(**known)
 
     def to_dict(self) -> dict[str, Any]:
@@ -264,6 +278,60 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message(role={self.role!r}, chars={len(self.text)}, sent_at={_iso(self.sent_at)})"
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidRecordError(
+            "The sent_at must lie between the years 1 and 9999 in UTC; got one beyond.",
+            field="sent_at",
+        ) from error
+
+
+def _flag(name: str, value: object) -> bool:
+    """Read yes or no; the word "false" of a table or a form must not turn into True."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in (True, "true"):
+        return True
+    if word in (False, "false", ""):
+        return False
+    raise InvalidRecordError(
+        f"The {name} must be true or false; got another {type(value).__name__}.", field=name
+    )
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise InvalidRecordError(
+        f"The {name} must be a number; got {type(value).__name__}.", field=name
+    )
+
+
+def _zones(value: object) -> tuple[Zone, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, list | tuple):
+        return tuple(_zone(item) for item in value)
+    raise InvalidRecordError(
+        f"The zones must be a list; got {type(value).__name__}.", field="zones"
+    )
+
+
+def _zone(item: object) -> Zone:
+    if isinstance(item, Zone):
+        return item
+    if isinstance(item, Mapping):
+        kind, start, end = item.get("kind"), item.get("start"), item.get("end")
+        if isinstance(kind, str) and isinstance(start, int) and isinstance(end, int):
+            return Zone(kind, start, end, _number("confidence", item.get("confidence", 1.0)))
+    raise InvalidRecordError(
+        "Each of the zones must be a Zone or a dict of kind, start and end; "
+        f"got {type(item).__name__}.",
+        field="zones",
+    )
 
 
 def _addresses(value: object) -> tuple[str, ...]:
@@ -328,6 +396,13 @@ class Thread:
     def __post_init__(self) -> None:
         if not self.messages:
             raise InvalidRecordError("A thread needs at least one message.", field="messages")
+        for message in self.messages:
+            if not isinstance(message, Message):
+                raise InvalidRecordError(
+                    f"The messages must be Message records; got {type(message).__name__}. "
+                    "Thread.from_dict takes dicts.",
+                    field="messages",
+                )
         if any(not message.id for message in self.messages):
             taken = {message.id for message in self.messages}
             numbered = []
@@ -362,7 +437,7 @@ class Thread:
         InvalidRecordError
             Naming the field that is missing or wrong.
         """
-        messages = record.get("messages")
+        messages = record.get("messages") if isinstance(record, Mapping) else None
         if not isinstance(messages, list | tuple):
             raise InvalidRecordError(
                 f"A thread needs 'messages', a list; got {type(messages).__name__}.",

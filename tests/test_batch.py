@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,60 @@ def test_wrong_options(inbox: Path, tmp_path: Path, options, match):
     out = tmp_path / options.pop("out")
     with pytest.raises(InvalidRecordError, match=match):
         _score(inbox, out, **options)
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
+def test_a_source_is_not_written_over(tmp_path: Path, name: str):
+    source = tmp_path / name
+    source.write_text('{"text": "where is it"}\n' if name.endswith("l") else "text\nwhere is it\n")
+    before = source.read_bytes()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InvalidRecordError, match="another file than the sources"):
+        batch.score([source], tmp_path / "folder" / ".." / name)
+    assert source.read_bytes() == before
+
+
+def test_rejects_are_not_written_over_a_source(tmp_path: Path):
+    source = tmp_path / "o.csv.rejects.jsonl"
+    source.write_text('{"text": "where is it"}\n')
+    with pytest.raises(InvalidRecordError, match="another file than the sources"):
+        batch.score([source], tmp_path / "o.csv")
+
+
+def test_a_folder_is_no_output(inbox: Path, tmp_path: Path):
+    (tmp_path / "out.jsonl").mkdir()
+    with pytest.raises(SourceError, match="must be a file; got a folder"):
+        _score(inbox, tmp_path / "out.jsonl")
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(inbox: Path, tmp_path: Path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(batch.os, "fsync", full)
+    out = tmp_path / "fresh" / "out.jsonl"
+    out.parent.mkdir()
+    with pytest.raises(SourceError, match="cannot be written: No space left"):
+        _score(inbox, out)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_the_umask_is_kept(inbox: Path, tmp_path: Path):
+    old = os.umask(0o077)
+    try:
+        _score(inbox, tmp_path / "out.jsonl")
+    finally:
+        os.umask(old)
+    for name in ("out.jsonl", "out.jsonl.rejects.jsonl"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_names_that_are_no_utf8_can_be_written(tmp_path: Path):
+    source = tmp_path / "caf\udce9.jsonl"
+    rows = [{"id": "\ud800", "messages": [{"text": "hello there"}]}, {"text": 5}]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for name in ("out.jsonl", "out.csv"):
+        summary = batch.score([source], tmp_path / name)
+        assert (summary.scored, summary.rejected) == (1, 1)
+    assert _lines(tmp_path / "out.jsonl")[0]["thread_id"] == "\ufffd"
+    assert _lines(tmp_path / "out.csv.rejects.jsonl")[0]["source"] == str(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -43,8 +44,6 @@ def test_explain_reads_a_file_and_picks_a_thread(inbox: Path, capsys):
 
 
 def test_explain_reads_standard_input(monkeypatch, capsys):
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO("Where is my parcel?"))
     assert main(["explain", "-"]) == 0
     assert "Where is my parcel?" in capsys.readouterr().out
@@ -111,3 +110,69 @@ def test_help_names_every_command(capsys):
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
     assert all(command in shown for command in ("score", "explain", "data"))
+
+
+def test_bytes_that_are_no_utf8_are_still_read(tmp_path: Path, monkeypatch, capsys):
+    class Stdin:
+        buffer = io.BytesIO("The café order is broken".encode("latin-1"))
+
+    monkeypatch.setattr("sys.stdin", Stdin)
+    assert main(["explain", "-"]) == 0
+    assert main(["explain", "the caf\udce9 order"]) == 0
+    draft = tmp_path / "draft.txt"
+    draft.write_bytes("The café order is on its way.".encode("latin-1"))
+    assert main(["review", str(draft)]) == 0
+    shown = capsys.readouterr().out
+    assert "café" in shown
+    assert "the caf\ufffd order" in shown
+
+
+def test_a_folder_is_no_draft(tmp_path: Path, capsys):
+    assert main(["review", str(tmp_path)]) == 2
+    assert "got a folder" in capsys.readouterr().err
+
+
+def test_no_words_are_not_the_current_folder(tmp_path: Path, monkeypatch, capsys):
+    (tmp_path / "one.eml").write_text(f"Subject: x\n\n{CANARY}\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["explain", ""]) == 0
+    assert capsys.readouterr().out.endswith("no recommendation: too_short\n")
+
+
+def test_a_source_without_a_readable_message(tmp_path: Path, capsys):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": 5}\n')
+    assert main(["explain", str(source)]) == 2
+    assert "no message that can be read" in capsys.readouterr().err
+
+
+def test_a_file_name_cannot_steer_the_terminal(tmp_path: Path, capsys):
+    source = tmp_path / "a\x1b[31m.mbox"
+    source.write_bytes(b"")
+    assert main(["score", str(source), "--out", str(tmp_path / "o\x1b[2J.jsonl")]) == 2
+    shown = capsys.readouterr()
+    assert "a [31m.mbox: The file is empty" in shown.err
+    assert "\x1b" not in shown.out + shown.err
+
+
+def test_a_window_of_another_charset(monkeypatch):
+    window = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr("sys.stdout", window)
+    assert main(["explain", "Where is my parcel \u4e2d today?"]) == 0
+    window.seek(0)
+    assert "parcel ? today" in window.read()
+
+
+def test_long_lines_and_codes_are_printed_as_they_are(tmp_path: Path, capsys):
+    out = tmp_path / ("a" * 150 + ":warning:.jsonl")
+    source = tmp_path / "in.csv"
+    source.write_text("text\nhello there\n")
+    assert main(["score", str(source), "--out", str(out)]) == 0
+    assert f"written: {out}\n" in capsys.readouterr().out
+
+
+def test_a_long_table_says_that_there_is_more(tmp_path: Path, capsys):
+    source = tmp_path / "in.csv"
+    source.write_text("text\n" + "".join(f"hello there {n}\n" for n in range(43)))
+    assert main(["score", str(source), "--out", str(tmp_path / "o.jsonl")]) == 0
+    assert "… and 3 more records in the file" in capsys.readouterr().out

@@ -176,6 +176,20 @@ def test_threads_written_as_json_lines_are_read_back_unchanged(tmp_path: Path) -
     assert list(read(path)) == threads
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_wrapped_export_is_read_on_one_line_or_many(tmp_path: Path, indent: int | None) -> None:
+    tickets = [{"id": "\ud800", "messages": [{"text": "Hi"}]}, {"id": {"a": 1}, "text": "Ho"}]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps({"count": 2, "tickets": tickets}, indent=indent))
+    assert [thread.id for thread in read(path)] == ["\ufffd", "row-1"]
+
+
+def test_a_message_may_hold_a_list_called_as_a_wrapper(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_text(json.dumps({"text": "Hi", "data": [1, 2], "items": []}))
+    assert [thread.messages[0].text for thread in read(path)] == ["Hi"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_tables_come_in_many_encodings(tmp_path: Path, encoding: str, delimiter: str) -> None:
@@ -394,6 +408,14 @@ def test_a_table_without_a_column_of_text(tmp_path: Path) -> None:
     assert "Dear Sir" not in str(caught.value)
 
 
+def test_a_table_without_a_header_line_shows_nobodys_words(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("customer,my password is hunter2\nagent,thanks a lot\n")
+    with pytest.raises(SourceError, match="'customer', 1 that look like content") as caught:
+        read(path)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_file_is_no_maildir_and_a_folder_no_mbox(tmp_path: Path) -> None:
     path = tmp_path / "one.eml"
     path.write_text(mail("Hi"))
@@ -418,12 +440,21 @@ def test_a_cut_json_array(tmp_path: Path) -> None:
         ({"format": "pst"}, "format must be auto or one of mbox"),
         ({"own_domains": [3]}, "own_domains must be a domain"),
         ({"own_domains": ["https://shop.example/"]}, "own_domains must be a domain"),
+        ({"own_domains": 3}, "own_domains must be a list of domains .*; got int"),
         ({"on_error": "explode"}, "on_error must be 'raise', 'skip' or a callable"),
     ],
 )
 def test_wrong_options(options: dict[str, object], match: str) -> None:
     with pytest.raises(InvalidRecordError, match=match):
         read(INBOXES / "support.mbox", **options)
+
+
+@pytest.mark.parametrize(
+    ("source", "came"), [("", "an empty name"), (None, "NoneType"), (0, "int")]
+)
+def test_a_source_must_be_a_path(source: object, came: str) -> None:
+    with pytest.raises(InvalidRecordError, match=f"path of a file or a folder; got {came}"):
+        read(source)
 
 
 # -- bad records --------------------------------------------------------------------------------
@@ -582,6 +613,19 @@ def test_the_separator_gives_a_date_where_there_is_none(tmp_path: Path) -> None:
     path.write_text("From - Mon Mar  2 09:14:00 2026\nFrom: jo@x.example\n\nHi\n")
 
     assert next(read(path)).messages[0].sent_at == datetime(2026, 3, 2, 9, 14, tzinfo=UTC)
+
+
+def test_a_mail_from_the_future_has_the_date_of_its_arrival(tmp_path: Path) -> None:
+    arrived = "Received: from x by y; Mon, 2 Mar 2026 09:15:00 +0000"
+    raw = mail("Hi", arrived).replace("Date: Mon, 2 Mar 2026", "Date: Mon, 2 Mar 2099")
+    assert one(tmp_path, raw).sent_at == datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+    late = mail("Hi", arrived.replace("2026", "2027"))
+    assert one(tmp_path, late).sent_at == datetime(2026, 3, 2, 9, 14, tzinfo=UTC)
+
+
+def test_line_ends_of_old_macs_in_a_mail(tmp_path: Path) -> None:
+    message = one(tmp_path, mail("Hi\nthere").replace("\n", "\r"))
+    assert (message.subject, message.text) == ("Order 4711", "Hi\nthere")
 
 
 def test_the_file_is_closed_even_when_reading_stops_early(tmp_path: Path) -> None:
@@ -841,6 +885,8 @@ def test_a_header_without_a_fold_does_not_end_the_headers(tmp_path: Path) -> Non
         ("Precedence: bulk", "News", True),
         ("Precedence: first-class", "Order", False),
         ("List-Id: <news.other.example>", "News", True),
+        ("Content-Type: multipart/report; report-type=disposition-notification", "Read: x", True),
+        ("Content-Type: multipart/report; report-type=feedback-report", "Abuse", True),
         ("List-Unsubscribe: <mailto:x@y.example>", "News", True),
         ("X-Auto-Response-Suppress: All", "Abwesenheitsnotiz: Order", True),
         ("X-Auto-Response-Suppress: All", "Order", False),
@@ -882,6 +928,58 @@ def test_bounces_name_the_mail_that_came_back(tmp_path: Path, raw: str) -> None:
     assert (message.role, message.automatic) == ("system", True)
     assert message.refers_to == "lost@home.example"
     assert message.role_confidence == 1.0
+
+
+REPORT = (
+    "From: MAILER-DAEMON@mx.example\nSubject: Undelivered Mail Returned to Sender\n"
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=e\n\n--e\n\nFailed.\n"
+    "--e\nContent-Type: message/delivery-status\n\nFinal-Recipient: rfc822; Jo@home.example\n--e\n"
+    "Content-Type: text/rfc822-headers\n\nSubject: Re: Kettle\n\n--e--\n"
+)
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        REPORT,
+        "From: Mail Delivery System\nSubject: Mail delivery failed: returning message to sender\n"
+        "X-Failed-Recipients: jo@home.example\n\nNo such mailbox.\n",
+        "From: <MicrosoftExchange329e71ec88ae@shop.example>\nSubject: Undeliverable: Re: Kettle\n"
+        "X-Failed-Recipients: jo@home.example\n\nNo such mailbox.\n",
+        "Return-Path: <>\nFrom: it@home.example\nSubject: Undeliverable: Kettle\n"
+        "X-Failed-Recipients: jo@home.example\n\nNo such mailbox.\n",
+    ],
+)
+def test_bounces_without_an_id_go_to_the_last_mail_to_their_recipient(
+    tmp_path: Path, notice: str
+) -> None:
+    first = (
+        "Message-ID: <1@shop.example>\nFrom: help@shop.example\nTo: jo@home.example\nSubject: {}\n"
+    )
+    mails = [
+        first.format("Re: Kettle") + "\nIt leaves today.\n",
+        first.replace("1@", "2@").replace("jo@", "al@").format("Re: Kettle") + "\nIt leaves.\n",
+        "Message-ID: <3@mx.example>\n" + notice,
+    ]
+    path = tmp_path / "in.mbox"
+    path.write_text(
+        "".join(f"From x Mon Mar  2 09:0{n}:00 2026\n{raw}\n" for n, raw in enumerate(mails))
+    )
+    threads = list(read(path, own_domains=["shop.example"]))
+    assert [[message.id[0] for message in thread.messages] for thread in threads] == [
+        ["1", "3"],
+        ["2"],
+    ]
+    assert threads[0].messages[1].refers_to == "1@shop.example"
+    assert threads[0].messages[1].role == "system"
+
+
+def test_an_auto_reply_without_a_return_path_is_no_bounce(tmp_path: Path) -> None:
+    raw = (
+        "Return-Path: <>\nFrom: jo@home.example\nSubject: Out of office: delivery failed\n\nAway.\n"
+    )
+    message = one(tmp_path, raw, own_domains=["shop.example"])
+    assert (message.role, message.automatic) == ("customer", True)
 
 
 def test_the_returned_mail_is_no_text_of_the_bounce() -> None:
@@ -982,6 +1080,21 @@ def test_a_cell_of_a_million_characters(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("text\n" + "a " * 500_000 + "\n")
     assert len(next(read(path)).messages[0].text) == 1_000_000
+
+
+def test_copies_step_over_taken_ids_once(tmp_path: Path) -> None:
+    taken = [{"id": f"a#{number}", "text": "x"} for number in range(2, 8_000)]
+    copies = [{"id": "a", "text": f"{number}"} for number in range(8_000)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row | {"thread": "t"}) + "\n" for row in taken + copies))
+    (thread,) = read(path)
+    assert len(thread) == len(taken) + len(copies)
+    box = "".join(
+        f"From x Mon Mar  2 09:14:00 2026\nMessage-ID: <{row['id']}>\n\n{row['text']}\n\n"
+        for row in taken + copies
+    )
+    (tmp_path / "in.mbox").write_text(box)
+    assert sum(map(len, read(tmp_path / "in.mbox"))) == len(thread)
 
 
 def test_many_records_under_one_id(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_nlp.codebook import ACTIONS, CUES, FINDINGS, SIGNALS, action_problems
-from customer_nlp.errors import InvalidRecordError, ParseError
+from customer_nlp.errors import InvalidRecordError, MissingExtraError, ParseError, SourceError
 from customer_nlp.records import (
     ActionAdvice,
     Commitment,
@@ -50,7 +52,10 @@ def test_datetimes_are_kept_as_utc():
         (lambda: Message("customer", "hi", zones=(Zone("new", 1, 2),)), "expected a zone at 0"),
         (lambda: Zone("body", 0, 1), "zone kind must be one of"),
         (lambda: Zone("new", 2, 1), "0 <= start <= end"),
+        (lambda: Message("customer", "hi", zones=(("new", 0, 2),)), "Zone records; got tuple"),
         (lambda: Thread("t", ()), "at least one message"),
+        (lambda: Thread("t", ({"role": "customer"},)), "Message records; got dict"),
+        (lambda: Thread.from_dict([]), "a list; got NoneType"),
         (lambda: Thread("t", (Message("agent", "a", id="1"),) * 2), "unique"),
         (lambda: Signal("anger", 0.5), "signal must be one of"),
         (lambda: Signal("confusion", 1.5), "between 0 and 1"),
@@ -144,3 +149,44 @@ def test_parse_error_survives_pickling_between_processes():
 
     error = pickle.loads(pickle.dumps(ParseError("box", 3, "no text", sha256="00")))
     assert (error.source, error.index, error.reason, error.sha256) == ("box", 3, "no text", "00")
+
+
+@pytest.mark.parametrize(
+    ("record", "match"),
+    [
+        ("hi", "Message or a dict with 'role' and 'text'; got str"),
+        ({"sent_at": "0001-01-01T00:00:00+10:00"}, "between the years 1 and 9999"),
+        ({"public": "perhaps"}, "public must be true or false; got another str"),
+        ({"automatic": [True]}, "automatic must be true or false; got another list"),
+        ({"role_confidence": "high"}, "role_confidence must be a number; got str"),
+        ({"zones": 5}, "zones must be a list; got int"),
+        ({"zones": [["new", 0, 2]]}, "Each of the zones .*; got list"),
+        ({"zones": [{"kind": "new", "start": 0, "end": 9}]}, "has 2 characters"),
+    ],
+)
+def test_plain_data_that_gives_no_message(record, match):
+    given = record if isinstance(record, str) else {"role": "customer", "text": "hi"} | record
+    with pytest.raises(InvalidRecordError, match=match):
+        Thread.from_dict({"messages": [given]})
+
+
+def test_an_internal_note_of_a_form_stays_internal():
+    note = Message.from_dict({"role": "agent", "text": "hi", "public": "False", "automatic": ""})
+    assert (note.public, note.automatic) == (False, False)
+
+
+def test_plain_data_comes_back_as_it_was():
+    zones = (Zone("new", 0, 2, 0.5), Zone("quote", 2, 5))
+    message = Message("agent", "hi> x", zones=zones, role_confidence=0.8, cc=("a@b.example",))
+    thread = Thread("t", (message,), subject="s", channel="email", source="x.mbox")
+    assert Thread.from_dict(json.loads(json.dumps(thread.to_dict()))) == thread
+
+
+def test_every_error_crosses_a_process_border():
+    for error in (
+        MissingExtraError("pyarrow", "parquet"),
+        SourceError("gone", source="s"),
+        InvalidRecordError("wrong", field="f"),
+    ):
+        copied = copy.copy(error)  # by the protocol that pickle uses
+        assert (str(copied), vars(copied)) == (str(error), vars(error))

@@ -138,6 +138,8 @@ class FileBox:
     def raw(self, index: int) -> bytes:
         """Return the bytes of one mail."""
         raw = self._paths[index].read_bytes().removeprefix(b"\xef\xbb\xbf")
+        if b"\r" in raw[:_LINE_CHARS] and b"\n" not in raw:  # line ends of old Macs
+            raw = raw.replace(b"\r", b"\n")
         # Mails cut out of an mbox may still have its separator.
         return raw[raw.find(b"\n") + 1 :] if starts_as_mbox(raw[:_LINE_CHARS]) else raw
 

@@ -10,7 +10,13 @@ from customer_nlp.readers._boxes import Box
 from customer_nlp.readers._mail import Envelope, NotMailError, build_message, read_envelope
 from customer_nlp.readers._rejects import DUPLICATE, Rejects, sha256
 from customer_nlp.readers._roles import OwnAddresses, Sides, sides_of
-from customer_nlp.readers._threading import by_headers, by_subject, in_order, plain_subject
+from customer_nlp.readers._threading import (
+    by_headers,
+    by_subject,
+    in_order,
+    plain_subject,
+    tie_bounces,
+)
 from customer_nlp.records import Message, Thread
 
 __all__ = ["mail_threads"]
@@ -53,7 +59,7 @@ def _envelopes(box: Box, rejects: Rejects) -> list[Envelope]:
             rejects.report(index, DUPLICATE, raw)
         else:
             envelopes.append(unique)
-    return envelopes
+    return tie_bounces(envelopes)
 
 
 class _Ids:
@@ -63,6 +69,7 @@ class _Ids:
         self._box = box
         self._first: dict[str, Envelope] = {}
         self._hashes: dict[str, set[str]] = {}
+        self._numbers: dict[str, int] = {}
 
     def unique(self, envelope: Envelope, raw: bytes) -> Envelope | None:
         """Return the envelope under an id of its own; ``None`` for an exact copy."""
@@ -80,9 +87,11 @@ class _Ids:
         if digest in seen:
             return None
         seen.add(digest)
-        number = len(seen)
+        # The counter is kept, so that taken names are stepped over once and not at each copy.
+        number = self._numbers.get(envelope.id, 1) + 1
         while (name := f"{envelope.id}#{number}") in self._first:
             number += 1
+        self._numbers[envelope.id] = number
         renamed = dataclasses.replace(envelope, id=name, conversation=_shared(envelope, first))
         self._first[name] = renamed
         return renamed

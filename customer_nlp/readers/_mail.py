@@ -11,8 +11,8 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from customer_nlp import text as _text
 from customer_nlp.readers._headers import (
@@ -73,6 +73,8 @@ class Envelope:
         Written by a machine; passed on by a list; notice of a failed delivery.
     body_start, type, encoding
         How to read the body.
+    failed_to, failed_subject
+        Of a bounce that names no id: whom the mail was for, and its subject.
     """
 
     index: int
@@ -95,6 +97,8 @@ class Envelope:
     body_start: int
     type: ContentType
     encoding: str
+    failed_to: tuple[str, ...] = ()
+    failed_subject: str = ""
 
     def __repr__(self) -> str:
         return f"Envelope(index={self.index})"
@@ -130,13 +134,12 @@ def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
     name, sender = _author(headers)
     declared = content_type(get("content-type", ""))
     subject = _one_line(decode_words(get("subject", "")))
-    bounce = _is_bounce(headers, declared, sender, subject)
+    bounce = _is_bounce(headers, declared, sender or name, subject)
     parents = _parents(headers)
     refers_to = parents[-1] if parents else None
-    if bounce:
-        returned = _returned_id(headers, raw, start)
-        refers_to = returned or refers_to
-        parents = (returned,) if returned else parents
+    returned = _returned(headers, raw, start) if bounce else _Returned()
+    if returned.id:
+        refers_to, parents = returned.id, (returned.id,)
     return Envelope(
         index=index,
         id=_own_id(get("message-id", "")) or f"sha256:{sha256(raw)[:16]}",
@@ -151,7 +154,8 @@ def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
         company_hints=_bare(get("delivered-to", "")) + _bare(get("x-original-to", "")),
         subject=subject,
         list_domain=_list_domain(get("list-id", "")),
-        automatic=bounce or _is_automatic(headers, subject),
+        # Reports are of machines (RFC 6522): read receipts, complaints, failed deliveries.
+        automatic=bounce or declared.kind == "multipart/report" or _is_automatic(headers, subject),
         via_list="list-id" in headers
         or "list-unsubscribe" in headers
         or get("precedence", "").lower() in {"bulk", "list", "junk"},
@@ -160,6 +164,8 @@ def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
         body_start=start,
         type=declared,
         encoding=get("content-transfer-encoding", ""),
+        failed_to=returned.to,
+        failed_subject=returned.subject or (subject.partition(":")[2] if bounce else ""),
     )
 
 
@@ -218,13 +224,18 @@ def _conversation(headers: Mapping[str, str]) -> str:
     return f"ti:{head.hex()}" if len(head) == 22 else ""
 
 
+_CLOCK_SLACK: Final = timedelta(days=1)
+
+
 def _sent_at(headers: Mapping[str, str], separator: str) -> datetime | None:
-    """Return the date of the mail, else of its arrival."""
+    """Return the date of the mail; that of its arrival where it has none or a future one."""
     found = moment(headers["date"]) if "date" in headers else None
     if found is None and separator:
         found = moment(separator.removeprefix("From ").strip().partition(" ")[2])
-    if found is None and "received" in headers:
-        found = moment(headers["received"].rpartition(";")[2])
+    arrived = moment(headers["received"].rpartition(";")[2]) if "received" in headers else None
+    # Nobody's mail arrives before it was written: then the sender's clock is wrong.
+    if found is None or (arrived is not None and found - arrived > _CLOCK_SLACK):
+        found = arrived
     return found
 
 
@@ -264,6 +275,7 @@ def _is_automatic(headers: Mapping[str, str], subject: str) -> bool:
 _DAEMONS: Final = frozenset(
     {"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mdaemon", "bounce", "bounces"}
 )
+_DAEMON_NAMES: Final = ("microsoftexchange", "mail delivery s")
 _RETURNED: Final = (
     "undeliver", "delivery status notification", "delivery failure", "delivery has failed",
     "delivery failed", "mail delivery", "failure notice", "returned mail", "returned to sender",
@@ -282,10 +294,12 @@ def _is_bounce(
 ) -> bool:
     if declared.kind == "multipart/report" and declared.report in {"delivery-status", ""}:
         return True
-    if sender.partition("@")[0] not in _DAEMONS:
-        return False
     lowered = subject.lower()[:300]
-    return "x-failed-recipients" in headers or any(phrase in lowered for phrase in _RETURNED)
+    local = sender.lower().partition("@")[0]
+    if local in _DAEMONS or local.startswith(_DAEMON_NAMES):
+        return "x-failed-recipients" in headers or any(phrase in lowered for phrase in _RETURNED)
+    # Notices have no return address (RFC 5321 section 4.5.5); neither have auto-replies.
+    return headers.get("return-path") == "<>" and lowered.startswith(_RETURNED)
 
 
 _RETURNED_CHARS: Final = 1 << 18
@@ -294,19 +308,38 @@ _ID_LINE: Final = re.compile(
 )
 
 
-def _returned_id(headers: dict[str, str], raw: bytes, start: int) -> str | None:
-    """Return the id of the mail that bounced: from the returned part, else from the notice."""
-    notice = None
+_FAILED_TO: Final = re.compile(
+    r"^(?:final|original)-recipient:[^;\n]{0,40};\s{0,9}<?([^\s<>;,]{1,320})",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+class _Returned(NamedTuple):
+    """What a bounce says of the mail that came back."""
+
+    id: str | None = None
+    to: tuple[str, ...] = ()
+    subject: str = ""
+
+
+def _returned(headers: dict[str, str], raw: bytes, start: int) -> _Returned:
+    """Read what came back from the returned part, else from the notice."""
+    notice, subject = None, ""
+    failed = list(_bare(headers.get("x-failed-recipients", "")))
     for leaf in leaves(parse_part(headers, raw, start, len(raw))):
         if leaf.type.kind in MAILS or leaf.type.kind == "text/rfc822-headers":
-            returned, _, _ = split_head(payload(leaf), frozenset({"message-id"}))
+            returned, _, _ = split_head(payload(leaf), frozenset({"message-id", "subject"}))
             if identifier := _own_id(returned.get("message-id", "")):
-                return identifier
+                return _Returned(identifier)
+            subject = decode_words(returned.get("subject", ""))
+        elif leaf.type.kind == "message/delivery-status":
+            status = decode_text(payload(leaf)[:_RETURNED_CHARS])
+            failed += [address.lower() for address in _FAILED_TO.findall(status)]
         elif notice is None and leaf.type.kind == "text/plain" and not leaf.attached:
             text = decode_text(payload(leaf)[:_RETURNED_CHARS], leaf.type.charset)
             match = _ID_LINE.search(text)
             notice = match[1] if match else None
-    return notice
+    return _Returned(notice, tuple(dict.fromkeys(failed)), subject)
 
 
 def build_message(

@@ -85,6 +85,12 @@ class OwnAddresses:
     """
 
     def __init__(self, entries: Iterable[str] | str) -> None:
+        if not isinstance(entries, Iterable):
+            raise InvalidRecordError(
+                "The own_domains must be a list of domains such as ['example.com']; "
+                f"got {type(entries).__name__}.",
+                field="own_domains",
+            )
         listed = (entries,) if isinstance(entries, str) else tuple(entries)
         self._domains: set[str] = set()
         self._addresses: set[str] = set()

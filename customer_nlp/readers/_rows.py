@@ -17,7 +17,7 @@ from customer_nlp.readers._mime import clean
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.records import Message, Zone
 
-__all__ = ["FIELDS", "BadRowError", "columns_of", "field_name", "to_message"]
+__all__ = ["FIELDS", "BadRowError", "columns_of", "field_name", "label", "to_message"]
 
 #: What a column may be called (lower case, "_" between words), best first.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -153,9 +153,9 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
     text = _words(record.get("text"), markup=bool(record.get("markup")))
     sender = _person(record.get("sender"))
     role, confidence, automatic = _role(record, sender, own)
-    channel = _string(record.get("channel"))
+    channel = label(record.get("channel"))
     to, cc = _people(record.get("to")), _people(record.get("cc"))
-    subject = _string(record.get("subject"))
+    subject = label(record.get("subject"))
     mail = channel is None and bool(subject or to or cc)
     try:
         zones = _zones(record.get("zones"))
@@ -164,7 +164,7 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
         message = Message(
             role=role,
             text=text,
-            id=_string(record.get("id")) or "",
+            id=label(record.get("id")) or "",
             sent_at=when(record.get("sent_at")),
             sender=sender,
             to=to,
@@ -174,14 +174,14 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
             automatic=automatic or _flag(record.get("automatic")) is True,
             zones=zones,
             role_confidence=confidence,
-            refers_to=_string(record.get("refers_to")),
+            refers_to=label(record.get("refers_to")),
             public=_flag(record.get("public")) is not False
             and _flag(record.get("private")) is not True,
             truncated=_flag(record.get("truncated")) is True,
         )
     except InvalidRecordError as error:
         raise BadRowError(str(error)) from None
-    return message, _string(record.get("thread"))
+    return message, label(record.get("thread"))
 
 
 def _words(value: object, *, markup: bool) -> str:
@@ -198,7 +198,8 @@ def _words(value: object, *, markup: bool) -> str:
     return text
 
 
-def _string(value: object) -> str | None:
+def label(value: object) -> str | None:
+    """Return a value as a word without NUL and lone surrogates; ``None`` where it is none."""
     if isinstance(value, dict):
         value = value.get("id") or value.get("channel") or value.get("name")
     if value is None or isinstance(value, bool | list | dict):
@@ -209,7 +210,7 @@ def _string(value: object) -> str | None:
 def _person(value: object) -> str | None:
     if isinstance(value, dict):
         value = value.get("email") or value.get("address") or value.get("name") or value.get("id")
-    given = _string(value)
+    given = label(value)
     if given is None or "@" not in given:
         return given
     found = addresses(given)
@@ -255,7 +256,7 @@ def _role_given(record: Mapping[str, Any]) -> str | None:
         given = given.get("role") or given.get("type") or given.get("name")
     if given is not None and not isinstance(given, str | int | float):
         raise BadRowError(f"the role must be a word; got {type(given).__name__}")
-    if word := _string(given):
+    if word := label(given):
         return word
     if (by_customer := _flag(record.get("by_customer"))) is not None:
         return "customer" if by_customer else "agent"

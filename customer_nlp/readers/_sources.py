@@ -121,7 +121,7 @@ def read(
     at a time; of tables with a thread column, all messages.
     """
     own = OwnAddresses(own_domains)
-    path = Path(source)
+    path = _path(source)
     rejects = Rejects(str(path), on_error)
     if format != "auto" and format not in FORMATS:
         raise InvalidRecordError(
@@ -139,6 +139,16 @@ def read(
             "Check its name and your permissions.",
             source=str(path),
         ) from error
+
+
+def _path(source: object) -> Path:
+    name = os.fsdecode(source) if isinstance(source, str | bytes | os.PathLike) else None
+    if not name:  # an empty name would mean the current folder
+        came = type(source).__name__ if name is None else "an empty name"
+        raise InvalidRecordError(
+            f"The source must be the path of a file or a folder; got {came}.", field="source"
+        )
+    return Path(name)
 
 
 def _check(path: Path) -> None:

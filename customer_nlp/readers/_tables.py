@@ -13,7 +13,14 @@ from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.readers._headers import decode_text
 from customer_nlp.readers._rejects import DUPLICATE, Rejects, sha256
 from customer_nlp.readers._roles import OwnAddresses
-from customer_nlp.readers._rows import FIELDS, BadRowError, columns_of, field_name, to_message
+from customer_nlp.readers._rows import (
+    FIELDS,
+    BadRowError,
+    columns_of,
+    field_name,
+    label,
+    to_message,
+)
 from customer_nlp.records import Message, Thread
 
 __all__ = ["csv_threads", "has_text_column", "json_threads"]
@@ -31,6 +38,7 @@ class _Table:
         self.own = own
         self._threads: dict[str, list[Message]] = {}
         self._hashes: dict[tuple[str, str], set[str]] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
         self._taken: dict[str, int] = {}  # thread id -> how often it was wanted
 
     def add(
@@ -53,18 +61,20 @@ class _Table:
         return thread, message
 
     def _unique(self, thread: str, message: Message, digest: str) -> Message | None:
-        seen = self._hashes.setdefault((thread, message.id), set())
+        key = (thread, message.id)
+        seen = self._hashes.setdefault(key, set())
         if digest in seen:
             return None
         seen.add(digest)
-        number, name = len(seen), message.id
-        while number > 1:
-            name = f"{message.id}#{number}"
-            if (thread, name) not in self._hashes:
-                self._hashes[thread, name] = {digest}
-                break
+        if len(seen) == 1:
+            return message
+        # The counter is kept, so that taken names are stepped over once and not at each copy.
+        number = self._numbers.get(key, 1) + 1
+        while (thread, (name := f"{message.id}#{number}")) in self._hashes:
             number += 1
-        return message if name == message.id else message.replace(id=name)
+        self._numbers[key] = number
+        self._hashes[thread, name] = {digest}
+        return message.replace(id=name)
 
     def keep(self, thread: str, message: Message) -> None:
         """Put a message with the others of its thread."""
@@ -168,13 +178,18 @@ def has_text_column(header: str) -> bool:
         return False
 
 
+_COLUMN_NAME: Final = re.compile(r"[^\W\d][\w.\-/]*(?: [\w.\-/]+)?")
+
+
 def _shown(names: Iterable[str]) -> str:
     """List column names for an error; what looks like content is counted, not shown."""
     shown: list[str] = []
     hidden = 0
     for name in names:
-        if len(name) <= 40 and re.fullmatch(r"[^\W\d][\w .\-/]*", name.strip()) and len(shown) < 20:
-            shown.append(repr(name.strip()))
+        bare = name.strip()
+        # A table without a header line has people's words here: three in a row are no column name.
+        if len(bare) <= 40 and _COLUMN_NAME.fullmatch(bare) and len(shown) < 20:
+            shown.append(repr(bare))
         else:
             hidden += 1
     more = f"{hidden} that look like content" if hidden else ""
@@ -316,10 +331,11 @@ def _is_one_document(path: Path) -> bool:
     if first.startswith("["):
         return True
     try:
-        _loads(first)
+        item = _loads(first)
     except BadRowError:
         return not next(lines, "{").lstrip().startswith("{")
-    return False
+    # A whole export on one line is a document too.
+    return isinstance(item, dict) and _wrapped(item) is not None and not next(lines, "")
 
 
 def _document(path: Path, source: str) -> list[Any]:
@@ -332,11 +348,15 @@ def _document(path: Path, source: str) -> list[Any]:
             source=source,
         ) from None
     if isinstance(whole, dict):
-        for name in _WRAPPERS:
-            if isinstance(whole.get(name), list) and not _turns(whole):
-                return list(whole[name])
-        return [whole]
+        whole = _wrapped(whole) or [whole]
     return whole if isinstance(whole, list) else [whole]
+
+
+def _wrapped(item: Mapping[str, Any]) -> list[Any] | None:
+    """Return the list of records that an export wraps; ``None`` for what is a record itself."""
+    if _turns(item) is not None or "text" in _fields(item):
+        return None
+    return next((item[name] for name in _WRAPPERS if isinstance(item.get(name), list)), None)
 
 
 def _turns(item: Mapping[str, Any]) -> list[Any] | None:
@@ -394,7 +414,7 @@ def _json_thread(
         table.rejects.report(start, "a thread without messages", raw)
         return None
     outer = _fields(item)
-    identifier = str(outer.get("thread") or outer.get("id") or f"thread-{start}")
+    identifier = label(outer.get("thread")) or label(outer.get("id")) or f"thread-{start}"
     key = f"{start}\0{identifier}"  # ids are compared within this thread only
     messages = []
     for offset, turn in enumerate(turns):
@@ -408,7 +428,7 @@ def _json_thread(
     known = {name: outer.get(name) for name in ("subject", "channel")} | {
         "source": item.get("source")
     }
-    strings = {name: value for name, value in known.items() if isinstance(value, str)}
+    strings = {name: label(value) for name, value in known.items()}
     try:
         return table.build(identifier, messages, **strings)
     except InvalidRecordError as error:  # pragma: no cover - ids are made unique above

@@ -158,8 +158,6 @@ class SignalModel:
             raise ModelFormatError("The vocabulary does not fit the embedding.")
         if settings.get("outputs") != list(OUTPUTS) or self._network.outputs != len(OUTPUTS):
             raise ModelFormatError("The model's outputs are not those of this codebook.")
-        self._slope = np.array(settings["slope"], np.float32)
-        self._offset = np.array(settings["offset"], np.float32)
         thresholds = np.array(settings["threshold"], np.float32)
         self.grade_thresholds = thresholds[:_N_GRADES].reshape(len(CORE_SIGNALS), MAX_GRADE)
         self.cue_thresholds = dict(
@@ -235,8 +233,7 @@ class SignalModel:
 
     def _score_ids(self, tokens: TokenIds) -> Scores:
         hidden = self._network.hidden(tokens)
-        logits = self._network.logits_from_hidden(hidden) * self._slope + self._offset
-        probability = sigmoid(logits)
+        probability = sigmoid(self._network.logits_from_hidden(tokens, hidden))
         graded = probability[:, :_N_GRADES]
         for first in range(0, _N_GRADES, MAX_GRADE):
             columns = [graded[:, first + step] for step in range(MAX_GRADE)]
@@ -293,6 +290,11 @@ def _require_texts(texts: Sequence[str]) -> None:
     if isinstance(texts, str):
         raise InvalidRecordError(
             "The texts must be a sequence of str; got one str. Put it in a list.", field="texts"
+        )
+    if not isinstance(texts, Sequence):
+        raise InvalidRecordError(
+            f"The texts must be a sequence of str; got {type(texts).__name__}. Put them in a list.",
+            field="texts",
         )
     for index, text in enumerate(texts):
         if not isinstance(text, str):

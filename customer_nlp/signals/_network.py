@@ -1,14 +1,17 @@
-"""The message model at run time: windows of three tokens, pooled, then two small layers.
+"""The message model at run time: a small window network beside weights of words and word pairs.
 
 A convolution over a window of three embeddings is a sum of three table look-ups once each
 embedding has been multiplied with each of the three kernels (done at load). So a message costs
 three gathers a token and no matrix product larger than the pooled vector. The shape is the one of
 Kim (2014, "Convolutional Neural Networks for Sentence Classification"), with mean pooling added.
+
+Beside it stands a linear model over words and pairs of neighbours (Wang & Manning 2012, "Baselines
+and Bigrams"), which is better on what customers say in few set ways; the sum of both is the logit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +20,12 @@ import numpy.typing as npt
 from customer_nlp.errors import ModelFormatError
 from customer_nlp.signals._tokens import TokenIds
 
-__all__ = ["Network"]
+__all__ = ["LENGTH_OFFSET", "Network"]
 
 Floats = npt.NDArray[np.float32]
 
+#: Added to the number of tokens before its root divides the linear part.
+LENGTH_OFFSET: Final = 3
 #: Tokens processed at once: what the windows need stays in the processor's cache.
 _CHUNK_TOKENS: Final = 2048
 #: Rows of every matrix product. A fixed shape makes a row's result independent of its
@@ -35,7 +40,9 @@ class Network:
     ----------
     arrays : mapping
         ``embedding`` (rows, d), ``kernel`` (3, d, h), ``kernel_bias`` (h,), ``hidden`` (2h, k),
-        ``hidden_bias`` (k,), ``output`` (k, o), ``output_bias`` (o,).
+        ``hidden_bias`` (k,), ``output`` (k, o), ``output_bias`` (o,). When the linear part is
+        there: ``word`` (rows, o), ``pair_key`` (p,) sorted, ``pair`` (p, o), ``slope`` (o,) by
+        which the network's logits count, and ``offset`` (o,).
 
     Raises
     ------
@@ -56,6 +63,21 @@ class Network:
         self._hidden_bias = arrays["hidden_bias"].astype(np.float32)
         self._output = arrays["output"].astype(np.float32)
         self._output_bias = arrays["output_bias"].astype(np.float32)
+        if "word" in arrays:
+            self._set_linear(arrays)
+
+    _word: Floats | None = None
+
+    def _set_linear(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        slope = arrays["slope"].astype(np.float32)
+        self._output = self._output * slope
+        self._output_bias = self._output_bias * slope + arrays["offset"].astype(np.float32)
+        self._word = arrays["word"].astype(np.float32)
+        self._word[0] = 0
+        # a last key larger than any pair, and a last row of zeros for pairs that are not listed
+        keys = arrays["pair_key"].astype(np.int64)
+        self._pair_key = np.append(keys, np.iinfo(np.int64).max)
+        self._pair = np.vstack([arrays["pair"].astype(np.float32), np.zeros_like(self._word[:1])])
 
     @staticmethod
     def _check(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -72,11 +94,24 @@ class Network:
                 and arrays["hidden_bias"].shape == (hidden[1],)
                 and arrays["output_bias"].shape == (out[1],)
                 and rows > 0
+                and Network._linear_fits(arrays, rows, out[1])
             )
         except (KeyError, ValueError) as error:
             raise ModelFormatError("The message model lacks an array that it needs.") from error
         if not fits:
             raise ModelFormatError("The arrays of the message model do not fit together.")
+
+    @staticmethod
+    def _linear_fits(arrays: Mapping[str, npt.NDArray[Any]], rows: int, outputs: int) -> bool:
+        if "word" not in arrays:
+            return True
+        keys = arrays["pair_key"]
+        return (
+            arrays["word"].shape == (rows, outputs)
+            and arrays["pair"].shape == (len(keys), outputs)
+            and arrays["slope"].shape == arrays["offset"].shape == (outputs,)
+            and bool((np.diff(keys) > 0).all())
+        )
 
     @property
     def rows(self) -> int:
@@ -94,11 +129,43 @@ class Network:
 
     def logits(self, tokens: TokenIds) -> Floats:
         """Return the logits of every message, shape (n, o)."""
-        return self.logits_from_hidden(self.hidden(tokens))
+        return self.logits_from_hidden(tokens, self.hidden(tokens))
 
-    def logits_from_hidden(self, hidden: Floats) -> Floats:
-        """Return the logits for hidden vectors, shape (n, o)."""
-        return self._dense(hidden, self._output, self._output_bias, rectify=False)
+    def logits_from_hidden(self, tokens: TokenIds, hidden: Floats) -> Floats:
+        """Return the logits of messages whose hidden vectors are known, shape (n, o)."""
+        logits = self._dense(hidden, self._output, self._output_bias, rectify=False)
+        if self._word is not None:
+            logits += self._linear(tokens, self._word)
+        return logits
+
+    def _linear(self, tokens: TokenIds, word: Floats) -> Floats:
+        ids, starts = tokens.ids, tokens.starts
+        counts = np.diff(np.append(starts, len(ids) - 1)) - 1
+        sums = np.empty((len(starts), word.shape[1]), np.float32)
+        for first, last, start, end in self._chunks(tokens):
+            parts = word.take(ids[start:end], axis=0)
+            parts += self._pair.take(self._pair_rows(ids[start : end + 1]), axis=0)
+            np.add.reduceat(parts, starts[first:last] - start, axis=0, out=sums[first:last])
+        sums *= (1 / np.sqrt(counts + LENGTH_OFFSET)).astype(np.float32)[:, None]
+        return sums
+
+    def _pair_rows(self, ids: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        keys = ids[:-1].astype(np.int64) * self.rows + ids[1:]
+        found = np.searchsorted(self._pair_key, keys)
+        found[self._pair_key[found] != keys] = len(self._pair) - 1
+        return found
+
+    @staticmethod
+    def _chunks(tokens: TokenIds) -> Iterator[tuple[int, int, int, int]]:
+        """Yield message ranges and token ranges that are small enough to stay in the cache."""
+        starts = tokens.starts
+        ends = np.append(starts[1:], len(tokens.ids) - 1)
+        first = 0
+        while first < len(starts):
+            last = int(np.searchsorted(ends, starts[first] + _CHUNK_TOKENS, side="right"))
+            last = min(max(last, first + 1), len(starts))
+            yield first, last, int(starts[first]), int(ends[last - 1])
+            first = last
 
     def relevance(
         self, ids: npt.NDArray[np.intp], hidden: Floats, columns: Sequence[int]
@@ -135,19 +202,20 @@ class Network:
         np.add.at(passed, top, share)
         spread = np.zeros((len(ids) + 2, len(columns)), np.float32)
         spread[:-1] = passed
-        return np.asarray(0.5 * spread[1:-1] + 0.25 * (spread[:-2] + spread[2:]), np.float32)
+        relevance = 0.5 * spread[1:-1] + 0.25 * (spread[:-2] + spread[2:])
+        if self._word is not None:
+            # a pair is shared by its two words
+            pairs = self._pair[self._pair_rows(padded)][:, list(columns)] / 2
+            linear = self._word[ids][:, list(columns)] + pairs[:-1] + pairs[1:]
+            relevance += linear / np.sqrt(len(ids) + LENGTH_OFFSET)
+        return np.asarray(relevance, np.float32)
 
     def _pool(self, tokens: TokenIds) -> Floats:
         ids, starts = tokens.ids, tokens.starts
-        ends = np.append(starts[1:], len(ids) - 1)
         width = self._here.shape[1]
         pooled = np.empty((len(starts), 2 * width), np.float32)
-        first = 0
-        while first < len(starts):
-            last = int(np.searchsorted(ends, starts[first] + _CHUNK_TOKENS, side="right"))
-            last = min(max(last, first + 1), len(starts))
-            self._pool_chunk(ids, starts[first:last], int(ends[last - 1]), pooled[first:last])
-            first = last
+        for first, last, _, end in self._chunks(tokens):
+            self._pool_chunk(ids, starts[first:last], end, pooled[first:last])
         return pooled
 
     def _pool_chunk(

@@ -125,7 +125,7 @@ class Vocabulary(dict[str, int]):
         return self._bucket(token)
 
     def _bucket(self, token: str) -> int:
-        return self._listed + zlib.crc32(token[-3:].encode()) % OOV_BUCKETS
+        return self._listed + zlib.crc32(token[-3:].encode("utf-8", "surrogatepass")) % OOV_BUCKETS
 
 
 class TokenIds:

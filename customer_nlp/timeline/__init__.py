@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Final
 
 from customer_nlp.records import Message, Thread, ThreadState
+from customer_nlp.timeline._commitments import commitments
 
-__all__ = ["bounced", "joined", "reports", "thread_state", "turning_point"]
+__all__ = [
+    "Participants",
+    "bounced",
+    "commitments",
+    "reports",
+    "thread_state",
+    "turning_point",
+]
 
 _WORDS: Final = {
     "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
@@ -47,34 +55,51 @@ def _number(digits: str | None, word: str | None) -> int:
     return _WORDS[word.lower()] if word else 0
 
 
-def bounced(message: Message, earlier: Sequence[Message]) -> bool:
-    """Whether a mail of the customer's came back, by a machine's notice in the thread."""
-    if message.role != "system" or message.refers_to is None:
-        return message.role == "system" and _looks_like_bounce(message)
-    return any(one.id == message.refers_to and one.role == "customer" for one in earlier) or (
-        not any(one.id == message.refers_to for one in earlier)
-    )
+_BOUNCE_SUBJECTS: Final = ("undeliver", "returned mail", "mail delivery fail", "delivery status")
 
 
-def _looks_like_bounce(message: Message) -> bool:
-    subject = (message.subject or "").lower()
-    return any(word in subject for word in ("undeliver", "returned", "delivery status", "failure"))
+def bounced(message: Message, ours: Container[str]) -> bool:
+    """Whether a machine's notice says that a mail of the customer's came back.
 
-
-def joined(message: Message, earlier: Sequence[Message]) -> bool:
-    """Whether a customer's message copies in somebody who was not on the thread before.
-
-    Only somebody of the customer's own domain counts: a decision maker joining.
+    Parameters
+    ----------
+    message : Message
+        The notice.
+    ours : container of str
+        Ids of the agents' messages so far: a bounce of one of those is not the customer's.
     """
-    if message.role != "customer" or not message.cc:
+    if message.role != "system":
         return False
-    known = {address for one in earlier for address in (*one.to, *one.cc, one.sender or "")}
-    known.add(message.sender or "")
-    domain = (message.sender or "").rpartition("@")[2]
-    return any(
-        address not in known and (not domain or address.rpartition("@")[2] == domain)
-        for address in message.cc
-    )
+    if message.refers_to is not None and message.refers_to in ours:
+        return False
+    return (message.subject or "").lower().startswith(_BOUNCE_SUBJECTS)
+
+
+class Participants:
+    """Who was on the thread so far: tells when somebody on the customer's side joins."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def joins(self, message: Message) -> bool:
+        """Take a message into account; whether it copies in a new person of the customer's.
+
+        Only somebody of the customer's own domain counts: a decision maker joining.
+        """
+        sender = message.sender or ""
+        first = not self._known
+        domain = sender.rpartition("@")[2]
+        new = message.role == "customer" and any(
+            address not in self._known
+            and address != sender
+            and (not domain or address.rpartition("@")[2] == domain)
+            for address in message.cc
+        )
+        self._known.update(message.to, message.cc, (sender,))
+        # who is copied in from the start did not join
+        return new and not first
 
 
 def turning_point(
@@ -99,7 +124,7 @@ def turning_point(
     start: int | None = None
     ours: list[int] = []
     for index, message in enumerate(messages):
-        if message.role == "agent":
+        if message.role == "agent" and message.public:
             ours.append(index)
         elif message.role == "customer":
             if start is None:
@@ -111,7 +136,11 @@ def turning_point(
 
 
 def thread_state(
-    thread: Thread, *, now: datetime | None = None, turning: str | None = None
+    thread: Thread,
+    *,
+    now: datetime | None = None,
+    turning: str | None = None,
+    decision_maker_joined: bool = False,
 ) -> ThreadState:
     """Say whose turn it is, since when, and how many contacts there were.
 
@@ -123,10 +152,14 @@ def thread_state(
         Aware; without it silence is unknown.
     turning : str, optional
         Id of the turning point.
+    decision_maker_joined : bool, default=False
+        What `Participants` saw.
     """
-    spoken = [one for one in thread.messages if one.role != "system" and not one.automatic]
+    spoken = [
+        one for one in thread.messages if one.role != "system" and not one.automatic and one.public
+    ]
     last = spoken[-1] if spoken else None
-    customers = [one for one in thread.messages if one.role == "customer" and not one.automatic]
+    customers = [one for one in spoken if one.role == "customer"]
     stated = max((reports(one.new_text) for one in customers), default=0)
     silent = None
     if now is not None and last is not None and last.sent_at is not None:
@@ -134,11 +167,6 @@ def thread_state(
     waiting_on = None
     if last is not None:
         waiting_on = "company" if last.role == "customer" else "customer"
-    messages = thread.messages
     return ThreadState(
-        waiting_on,
-        silent,
-        max(len(customers), stated),
-        turning,
-        any(joined(one, messages[:i]) for i, one in enumerate(messages)),
+        waiting_on, silent, max(len(customers), stated), turning, decision_maker_joined
     )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Final
 
 from customer_nlp.records import Commitment, Message
@@ -27,6 +28,8 @@ _FLAGS: Final = re.IGNORECASE
 _APOSTROPHE: Final = "['’]"
 _WILL: Final = rf"(?:{_APOSTROPHE}ll|\s(?:will|shall|should))"
 _MAX_SENTENCE_WORDS: Final = 120
+#: Nobody promises more in one message; it bounds what hostile text can cost.
+_MAX_A_MESSAGE: Final = 40
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -34,7 +37,8 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 _COMES: Final = (
-    r"(?:goes|go|comes?|leaves?|ships?|arrives?|reaches|reach|brings?|collects?|visits?|lands?|passes"
+    r"(?:goes|go|comes?|leaves?|ships?|arrives?|reaches|reach|brings?|collects?|visits?|lands?"
+    r"|passes"
     r"|follows?|waits?|starts|fits?|swaps?|moves?|rings?|calls?|flies|fly|gets?|picks?|drives?"
     r"|hands|delivers?|writes?|sends?|mails?|texts?|credits?|repays?|refunds?)"
 )
@@ -44,46 +48,63 @@ _RULES: Final = tuple(
     for name, strength, pattern in (
         ("self_will", 2, rf"\b(?:I|we){_WILL}\s(?!need|have\sto|be\sable|not\b)\w+"),
         ("self_going", 2, rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare)\s(?:\w+\s)?"
-         r"(?:going\sto|ringing|calling|phoning|sending|posting|emailing|mailing|coming|bringing|writing|driving)\b"),
+         r"(?:going\sto|ringing|calling|phoning|sending|posting|emailing|mailing|coming|bringing"
+         r"|writing|driving)\b"),
         ("may_call", 2, r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b"),
         ("self_now", 2, rf"\b(?:I|we)\s{_COMES}\b"),
         ("you_have", 2, rf"\byou{_WILL}\s(?:\w+\s)?(?:have|get|receive|see|hear|find)\b"),
-        ("will", 2, rf"(?<!\byou)(?<!\bthat)(?:{_APOSTROPHE}ll|\s(?:will|shall))\s(?:\w+\s)?(?!need|have\sto|expire|end\b|renew|cost|run\sout|not\b)\w+"),
+        ("will", 2, rf"(?<!\byou)(?<!\bthat)(?:{_APOSTROPHE}ll|(?:^|\s)(?:will|shall))"
+         rf"\s(?:\w+\s)?(?!need|have\sto|expire|end\b|renew|cost|run\sout|not\b)\w+"),
+        ("should", 2, r"\bshould\s(?:be\s(?:with|there|here)|reach|arrive)\b"),
         ("to_you", 2, r"\b(?:with|reach(?:es)?|to|passes)\syou\b"),
-        ("place", 2, r"\b(?:in|on|into|to|at)\syour\s(?:\w+\s)?(?:account|card|inbox|hands?|door|gate|desk|dock|home|hall)\b"),
-        ("new_date", 2, r"\bnew\s(?:date|day|slot|time|appointment)\b|\bnext\s(?:slot|word|update|news)\b"),
-        ("booked", 1, r"\b(?:booked|rebooked|scheduled|rescheduled|delivered|planned|put\syou\sdown|down\sfor|in\sfor|moved\syou)\b"),
+        ("place", 2, r"\b(?:in|on|into|to|at)\syour\s(?:\w+\s)?(?:account|card|inbox|hands?|door"
+        r"|gate|desk|dock|home|hall|step|counter|office|shop|school)\b"),
+        ("new_date", 2, r"\bnew\s(?:date|day|slot|time|appointment)\b|\bnext\s(?:slot|word|update"
+        r"|news)\b"),
+        ("booked", 1, r"\b(?:booked|rebooked|scheduled|rescheduled|delivered|planned"
+        r"|put\syou\sdown|down\sfor|in\sfor|moved\syou)\b"),
         ("moved", 1, r"\b(?:moved|confirmed|held|set)\b"),
-        ("out", 1, r"\b(?:out|its\sway|the\svan|by\s(?:courier|express|post)|(?:the|tonight's|today's|tomorrow's)\s(?:post|mail|van))\b"),
-        ("back", 2, r"\b(?:get\sback|let\syou\sknow|be\sin\stouch|report\sback|tell\syou|write\sto\syou|mail\syou)\b"),
-        ("done", 1, r"\b(?:refunded|repaid|credited|fixed|ready|wired|finished|replaced|corrected|there|here|yours)\s(?:on|by|to|in|within|before|tomorrow|mon|tue|wed|thu|fri|sat|sun)"),
+        ("out", 1, r"\b(?:out|its\sway|the\svan|by\s(?:courier|express|post)|(?:the|tonight's"
+        r"|today's|tomorrow's)\s(?:post|mail|van))\b"),
+        ("back", 2, r"\b(?:get\sback|let\syou\sknow|be\sin\stouch|report\sback|tell\syou"
+        r"|write\sto\syou|mail\syou)\b"),
+        ("done", 1, r"\b(?:refunded|repaid|credited|fixed|ready|wired|finished|replaced|corrected"
+        r"|there|here|yours)\s(?:on|by|to|in|within|before|tomorrow|mon|tue|wed|thu|fri|sat|sun)"),
         ("present", 1, rf"\b\w+\s{_COMES}\b"),
     )
 )  # fmt: skip
 #: What makes a sentence something else: a request, a condition, a rule, an offer.
 _NOT_SENTENCE: Final = _any(
-    r"^\W*(?:please|kindly|could|can|would|may|shall|will|did|do|does|have|are|is|if|unless|when|should|renew|join|book|save)\b",
+    r"^\W*(?:please|kindly|could|can|would|may|shall|will|did|do|does|have|are|is|if|unless|when"
+    r"|should|renew|join|book|save)\b",
     r"\?\s*$",
-    r"\b(?:expires?|valid|deadline|opening\shours|open\s(?:from|until|till|mon)|per\scent|discount|terms\sof|customers?\s(?:must|may|can))\b",
+    r"\b(?:expires?|valid|deadline|opening\shours|open\s(?:from|until|till|mon)|per\scent|discount"
+    r"|terms\sof|customers?\s(?:must|may|can))\b",
 )
 #: What makes a clause something else: the past, a request, a refusal, a condition.
 _NOT_CLAUSE: Final = _any(
-    r"\b(?:was|were|had|has\sbeen|did|ago|missed|yesterday|didn['’]t|wasn['’]t|should\shave|would|went|called|tried|came|since|stopped|checked|attended|sent|apply|close|shut|reminder|every|might|won['’]t|can['’]t|cannot)\b",
+    r"\b(?:was|were|had|has\sbeen|did|ago|missed|yesterday|didn['’]t|wasn['’]t|should\shave|would"
+    r"|went|called|tried|came|since|stopped|checked|attended|sent|apply|close|shut|reminder|every"
+    r"|might|won['’]t|can['’]t|cannot)\b",
     r"\byou\s(?:can|may|must|need|have\sto|could)\b",
     r"\b(?:if|unless|please|cancelled|ends|is\soff|are\soff|is\sfree|nobody|nothing)\b",
-    r"\b(?:should|must)\shave\b|\bbe\stoo\b|\bbill(?:ed)?\b",
+    r"\b(?:should|must)\shave\b|\bbe\stoo\b",
 )
 #: Words with which a customer undertakes something.
 _THEIRS: Final = _any(
-    rf"\b(?:I|we)(?:{_APOSTROPHE}?ll|\s(?:will|shall))\s(?:\w+\s)?(?:send|pay|bring|come|call|ring|phone|post|mail|email|have|be\sthere|return|drop|get\sback|transfer|let\syou\sknow|forward|pick|confirm|write|measure)\b",
+    rf"\b(?:I|we)(?:{_APOSTROPHE}?ll|\s(?:will|shall))\s(?:\w+\s)?(?:send|pay|bring|come|call|ring"
+    rf"|phone|post|mail|email|have|be\sthere|return|drop|get\sback|transfer|let\syou\sknow|forward"
+    rf"|pick|confirm|write|measure)\b",
     r"\bI\s(?:pay|come\sby|bring|transfer|post)\b",
-    r"\b(?:check|cheque|payment|money|list|photos?|form)(?:['’]s|\sis|\sgoes|\swill\sbe)?\s(?:in\s(?:the|tomorrow's)|goes|to\syou|coming|follows|going)",
+    r"\b(?:check|cheque|payment|money|list|photos?|form)(?:['’]s|\sis|\sgoes"
+    r"|\swill\sbe)?\s(?:in\s(?:the|tomorrow's)|goes|to\syou|coming|follows|going)",
 )
 _NOT_THEIRS: Final = _any(
     r"\?\s*$",
     r"[\"“”„]",
     r"\b(?:if|unless|otherwise|or\sI|until|before\sI|go\sin|our\s[A-Z]\w+|it\sis)\b",
-    r"\b(?:cancel|switch|leav|complain|ombudsman|lawyer|solicitor|court|dispute|elsewhere|miss|lose|need|want|wait)\w*",
+    r"\b(?:cancel|switch|leav|complain|ombudsman|lawyer|solicitor|court|dispute|elsewhere|miss"
+    r"|lose|need|want|wait)\w*",
 )
 _MAX_THEIR_CHARS: Final = 160
 #: A second thing promised in one breath: "I'll ask the desk and send you … by noon".
@@ -97,13 +118,18 @@ _CALL: Final = _any(
     rf"\b(?:I|we|someone|somebody|a\scolleague){_WILL}\s(?:\w+\s)?(?:call|ring|phone)\syou\sback\b",
 )
 #: A sentence that is hardly more than a time, or one in the present, counts with these.
-_FIRM: Final = _any(r"\b(?:by|before|between)\s", r"\bat\s(?:the\slatest|\d)", r"\bnoon\b", r"\d\s?(?:to|-|–)\s?\d")
+_FIRM: Final = _any(
+    r"\b(?:by|before|between)\s", r"\bat\s(?:the\slatest|\d)", r"\bnoon\b", r"\d\s?(?:to|-|–)\s?\d"
+)
 _BRINGS: Final = _any(
-    r"\b(?:comes?|arrives?|arriving|leaves?|ships?|follows?|brings?|goes\s(?:to|back|in|live)|reaches|collects?|swaps|delivered)\b"
+    r"\b(?:comes?|arrives?|arriving|leaves?|ships?|follows?|brings?|goes?\s(?:to|back|in|live|out)"
+    r"|reaches|collects?|swaps|delivered)\b"
 )
 
 
 _STRONG: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 2)
+#: Weak rules that need no more than a day to come.
+_FINISHED: Final = frozenset({"done", "out"})
 #: Rules whose words stand behind the verb.
 _OBJECTS: Final = frozenset({"to_you", "place", "new_date", "back"})
 _WEAK: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 1)
@@ -209,13 +235,7 @@ def _promises(
         for one in moments:
             if one.due is not None and one.has_day | one.has_clock:
                 latest[index] = max(one.due, latest.get(index, one.due))
-        claims = [
-            claim
-            for first, last in _sentences(words)
-            for claim in _in_sentence(
-                message, words, (first, last), [m for m in moments if first <= m.first < last]
-            )
-        ]
+        claims = list(islice(_claims(message, words, moments), _MAX_A_MESSAGE))
         strong = any(claim[3] for claim in claims)
         for begin, finish, moment, by_itself in claims:
             if by_itself or not strong:
@@ -231,20 +251,31 @@ def _denied(words: Words, index: int) -> bool:
     )
 
 
+def _claims(
+    message: Message, words: Words, moments: list[Moment]
+) -> Iterator[tuple[int, int, Moment | None, bool]]:
+    """Go through the sentences, each with the times in it."""
+    place = 0
+    for first, last in _sentences(words):
+        begin = place
+        while place < len(moments) and moments[place].first < last:
+            place += 1
+        yield from _in_sentence(message, words, (first, last), moments[begin:place])
+
+
 def _sentences(words: Words) -> Iterator[tuple[int, int]]:
     """Split words at end marks and at blank or short lines."""
     first = 0
     total = len(words)
     for index in range(total):
         word = words.lower[index]
-        if word not in ".!?;\n":
+        if word not in ".!?;\n" and index - first < _MAX_SENTENCE_WORDS:
             continue
         if word == "\n":
             ends = words.at(index + 1) == "\n" or index - first < 8
         else:
-            ends = (
-                not words.joined(index + 1)
-                and not (word == "." and index and _abbreviated(words, index))
+            ends = not words.joined(index + 1) and not (
+                word == "." and index and _abbreviated(words, index)
             )
         if ends or index - first > _MAX_SENTENCE_WORDS:
             if index > first:
@@ -254,7 +285,10 @@ def _sentences(words: Words) -> Iterator[tuple[int, int]]:
         yield first, total
 
 
-_TITLES: Final = frozenset(["mr", "mrs", "ms", "dr", "st", "no", "approx", "nr", "jan", "feb", "mar", "apr", "aug", "sept", "sep", "oct", "nov", "dec"])
+_TITLES: Final = frozenset({
+    "mr", "mrs", "ms", "dr", "st", "no", "approx", "nr", "jan", "feb", "mar", "apr", "aug",
+    "sept", "sep", "oct", "nov", "dec"
+})  # fmt: skip
 
 
 def _abbreviated(words: Words, index: int) -> bool:
@@ -282,39 +316,43 @@ def _in_sentence(
         if call is not None:
             yield start + call.start(), start + call.end(), None, True
         return
-    for begin, finish, moment in _clauses(words, bounds, moments):
+    for begin, finish, pair in _clauses(words, bounds, moments):
         left, right = words.starts[begin], words.ends[finish - 1]
-        until = words.ends[moment.last - 1] - left
         going_on = _PROMISED.search(message.text, start, left) is not None
-        strength, offset = _strength(
-            message.text[left:right], until, moment, finish - begin, going_on=going_on
-        )
-        if strength:
-            yield left + offset, right, moment, strength == 2
+        for moment in pair if pair[0] is not pair[1] else pair[:1]:
+            until = words.ends[moment.last - 1] - left
+            strength, offset = _strength(
+                message.text[left:right], until, moment, finish - begin, going_on=going_on
+            )
+            if strength:
+                yield left + offset, right, moment, strength == 2
+                break
 
 
-_JOINTS: Final = frozenset({",", ";", ":", "and", "but", "so", "–", "—", "-", "then"})
+_JOINTS: Final = frozenset({
+    ",", ";", ":", "and", "but", "so", "–", "—", "-", "then"
+})  # fmt: skip
 
 
 def _clauses(
     words: Words, bounds: tuple[int, int], moments: list[Moment]
-) -> Iterator[tuple[int, int, Moment]]:
+) -> Iterator[tuple[int, int, list[Moment]]]:
     """Cut a sentence between its times, at the first joint behind each."""
     first, last = bounds
     begin = first
+    held: list[Moment] = []
     for number, moment in enumerate(moments):
         following = moments[number + 1].first if number + 1 < len(moments) else last
-        joint = next(
-            (i for i in range(moment.last, following) if words.lower[i] in _JOINTS), None
-        )
+        joint = next((i for i in range(moment.last, following) if words.lower[i] in _JOINTS), None)
+        held.append(moment)
         if joint is None and number + 1 < len(moments):
             continue
         finish = last if joint is None else joint
         while finish > begin + 1 and words.lower[finish - 1] in ".!;\n":
             finish -= 1
         if finish > begin:
-            yield _lead_in(words, begin, moment), finish, moment
-        begin = finish if joint is None else joint + 1
+            yield _lead_in(words, begin, held[0]), finish, [held[0], held[-1]]
+        begin, held = (finish if joint is None else joint + 1), []
 
 
 def _lead_in(words: Words, begin: int, moment: Moment) -> int:
@@ -325,7 +363,9 @@ def _lead_in(words: Words, begin: int, moment: Moment) -> int:
     return begin
 
 
-def _strength(clause: str, until: int, moment: Moment, length: int, *, going_on: bool) -> tuple[int, int]:
+def _strength(
+    clause: str, until: int, moment: Moment, length: int, *, going_on: bool
+) -> tuple[int, int]:
     """Weigh a clause that names a time.
 
     Returns
@@ -352,12 +392,11 @@ def _strength(clause: str, until: int, moment: Moment, length: int, *, going_on:
     firm = _FIRM.search(clause) is not None
     if moment.near:
         return int(moment.has_clock and firm and not bare and moment.has_day), 0
-    weak = (bare and moment.has_day) or any(rule.search(clause) for _, rule in _WEAK)
-    if not weak:
-        return 0, 0
-    if bare:
+    kinds = {name for name, rule in _WEAK if rule.search(clause)}
+    if bare and not kinds:
         return int(firm and moment.has_clock and moment.has_day), 0
-    return int(moment.has_clock or firm or _BRINGS.search(clause) is not None), 0
+    plain = moment.has_clock or firm or _BRINGS.search(clause) is not None
+    return int(bool(kinds & _FINISHED) or (bool(kinds) and plain)), 0
 
 
 def _last(rule: re.Pattern[str], clause: str, until: int) -> re.Match[str] | None:
@@ -372,56 +411,84 @@ def _last(rule: re.Pattern[str], clause: str, until: int) -> re.Match[str] | Non
 
 #: A customer's words after the due time: it did not come …
 _FAILED: Final = _any(
-    r"\b(?:no|not\sa|not\sone|zero)\s(?:\w+\s)?(?:calls?|van|driver|report|text|texts|word|sign|che(?:ck|que)|mail|e-?mail|show|one|news|man|card|answer|reply|parcel|box|piano|engineer|technician|letter|money|refund|credit|delivery|message|visit|update|tracking|invoice|payment|link|bag)\b",
+    r"\b(?:no|not\sa|not\sone|zero)\s(?:\w+\s)?(?:calls?|van|driver|report|text|texts|word|sign"
+    r"|che(?:ck|que)|mail|e-?mail|show|one|news|man|card|answer|reply|parcel|box|piano|engineer"
+    r"|technician|letter|money|refund|credit|delivery|message|visit|update|tracking|invoice"
+    r"|payment|link|bag)\b",
     r"\b(?:nothing|nobody|no-?one|neither|nowhere|never|silence|none)\b",
-    r"\bstill\s(?:no|not|waiting|nothing|in|on|at|the|here|showing|has|have|there|down|closed|missing|getting)\b|\bsame\sas\sbefore\b",
-    r"\bnot\s(?:arrived|come|here|received|heard|there|happened|been|a\s(?:word|sausage|peep)|in\b)",
+    r"\bstill\s(?:no|not|waiting|nothing|in|on|at|the|here|showing|has|have|there|down|closed"
+    r"|missing|getting)\b|\bsame\sas\sbefore\b",
+    r"\bnot\s(?:arrived|come|here|received|heard|there|happened|been|a\s(?:word|sausage|peep)"
+    r"|in\b)",
     r"\b(?:has|have|did|was|is|does|are|do|were)n['’]t\b",
     r"\bwhere\s(?:is|are|was)\b|\bwhich\s(?:morning|afternoon|day|friday)\b",
-    r"\b(?:supposed|meant|was|were)\sto\sbe\b|\b(?:you|he|she|they)\s(?:said|promised|told|wrote|swore)\b|\bwas\stold\b",
-    r"\b(?:came\sand\swent|come\sand\sgone|has\sgone|went\sby|waited|waiting|missed|overdue|late|days?\slater|weeks?\slater|passed|again|twice|third|fourth)\b",
-    r"\b(?:instead\sof|so\smuch\sfor|liar?s?|ombudsman|trading\sstandards|money\sback|elsewhere|hopeless|cancel)\b",
+    r"\b(?:supposed|meant|was|were)\sto\sbe\b|\b(?:you|he|she|they)\s(?:said|promised|told|wrote"
+    r"|swore)\b|\bwas\stold\b",
+    r"\b(?:came\sand\swent|come\sand\sgone|has\sgone|went\sby|waited|waiting|missed|overdue|late"
+    r"|days?\slater|weeks?\slater|passed|again|twice|third|fourth)\b",
+    r"\b(?:instead\sof|so\smuch\sfor|liar?s?|ombudsman|trading\sstandards|money\sback|elsewhere"
+    r"|hopeless|cancel)\b",
     r"[\"“][^\"”\n]{4,80}[\"”]",
     r"(?:^|it['’]?s\s|it\sis\s|now\s)(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day(?:['’]s)?\s(?:was|came|went|been|the\s\d|has)",
-    r"(?:^|it['’]?s\s|it\sis\s|now\s)(?:the\s\d|quarter|half|ten\s|\d{1,2}[.:]\d\d|\d{1,2}\s(?:pm|o['’]clock))",
-    r"\b(?:still|another|only|gone|same|empty|wrong|asking|sat|asked|been\sand|ago|by\snow|without|whichever|somebody|somewhere|hours?\slater)\b",
-    r"\b(?:close|deleting|refund|return\sof|arrange|final|collect\sthe|elsewhere|joke|fools|useless|lying|no\smore|done\swith)\b",
+    r"(?:^|it['’]?s\s|it\sis\s|now\s)(?:the\s\d|quarter|half|ten\s|\d{1,2}[.:]\d\d|\d{1,2}\s(?:pm"
+    r"|o['’]clock))",
+    r"\b(?:still|another|only|gone|same|empty|wrong|asking|sat|asked|been\sand|ago|by\snow|without"
+    r"|whichever|somebody|somewhere|hours?\slater)\b",
+    r"\b(?:close|deleting|refund|return\sof|arrange|final|collect\sthe|elsewhere|joke|fools"
+    r"|useless|lying|no\smore|done\swith)\b",
     r"\?",
 )  # fmt: skip
 #: … or it did.
 _CAME: Final = _any(
-    r"\b(?:thanks?|thank|ta|cheers|obliged|grateful|appreciat\w+|bless|legend|star|wicked|brilliant|lovely|great|perfect|super|excellent|beautiful\w*|gorgeous|grand|marvell?ous|delighted|happy|pleased)\b",
-    r"\b(?:came|arrived|received|landed|delivered|fitted|got\s(?:it|them|the|your)|turned\sup|showed\sup|went\sin|collected|installed|credited|refunded|you\srang|you\scalled|signed\sfor|tested|even|every|both|both|money['’]s)\b",
-    r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|on|there|back|up|live|done|fixed|sorted|well|fine|good|right|square|working|running|clean)\b",
-    r"\b(?:works|working|running|sorted|fixed|solved|done|as\spromised|on\stime|to\sthe\sminute|early|wire['’]s|all\sgood|spotless|confirmed)\b",
+    r"\b(?:thanks?|thank|ta|cheers|obliged|grateful|appreciat\w+|bless|legend|star|wicked"
+    r"|brilliant|lovely|great|perfect|super|excellent|beautiful\w*|gorgeous|grand|marvell?ous"
+    r"|delighted|happy|pleased)\b",
+    r"\b(?:came|arrived|received|landed|delivered|fitted|got\s(?:it|them|the|your)|turned\sup"
+    r"|showed\sup|went\sin|collected|installed|credited|refunded|you\srang|you\scalled|signed\sfor"
+    r"|tested|even|every|both|both|money['’]s)\b",
+    r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|on|there|back|up|live|done|fixed|sorted|well"
+    r"|fine|good|right|square|working|running|clean)\b",
+    r"\b(?:works|working|running|sorted|fixed|solved|done|as\spromised|on\stime|to\sthe\sminute"
+    r"|early|wire['’]s|all\sgood|spotless|confirmed)\b",
 )
 #: Words of arrival, which count before the due time as well.
 _ARRIVED: Final = _any(
-    r"\b(?:came|arrived|received|landed|delivered|fitted|turned\sup|went\sin|installed|collected|reached|came\sthrough)\b",
+    r"\b(?:came|arrived|received|landed|delivered|fitted|turned\sup|went\sin|installed|collected"
+    r"|reached|came\sthrough)\b",
     r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|live|done|fixed|sorted|working|running)\b",
-    r"\b(?:works|sorted|fixed|running|confirmed|got\s(?:it|them)|as\spromised|here\s(?:it|she|he|they)\s(?:is|are))\b",
+    r"\b(?:works|sorted|fixed|running|confirmed|got\s(?:it|them)|as\spromised|here\s(?:it|she|he"
+    r"|they)\s(?:is|are))\b",
 )
 #: Our side says that it will be late …
 _DELAY: Final = _any(
-    r"\b(?:won['’]t|will\snot|cannot|can['’]t|not)\s(?:be\s)?(?:make|reach|come|arrive|ready|tomorrow|today|on\sfriday|monday|tuesday|wednesday|thursday|friday|saturday|sunday|the\s\d|\d)",
-    r"\b(?:instead|becomes?|moves?|moved|postponed|delayed|late|later|slip(?:s|ped)?|held\sup|stuck|broken\sdown|off\sthe\sroad|shut|rather\sthan|bad\snews|not\sdone|cancelled|failed|wrong|new\s(?:date|day|slot|time)|before\sit['’]s\slate|ahead\sof|before\syou|sorry|afraid|apolog\w+)\b",
+    r"\b(?:won['’]t|will\snot|cannot|can['’]t|not)\s(?:be\s)?(?:make|reach|come|arrive|ready"
+    r"|tomorrow|today|on\sfriday|monday|tuesday|wednesday|thursday|friday|saturday|sunday|the\s\d"
+    r"|\d)",
+    r"\b(?:instead|becomes?|moves?|moved|postponed|delayed|late|later|slip(?:s|ped)?|held\sup"
+    r"|stuck|broken\sdown|off\sthe\sroad|shut|rather\sthan|bad\snews|not\sdone|cancelled|failed"
+    r"|wrong|new\s(?:date|day|slot|time)|before\sit['’]s\slate|ahead\sof|before\syou|sorry|afraid"
+    r"|apolog\w+)\b",
     r"\bnow\b",
 )
 #: … or that it did not keep its word.
 _OWNED_UP: Final = _any(
-    r"\b(?:should\shave|did\snot|didn['’]t|missed|failed|never|our\s(?:error|fault|mistake|failing)|slipped|no\sexcuse|was\s(?:not|wrong|lost|mine)|nobody|apolog\w+|inconvenience)\b",
+    r"\b(?:should\shave|did\snot|didn['’]t|missed|failed|never|our\s(?:error|fault|mistake"
+    r"|failing)|slipped|no\sexcuse|was\s(?:not|wrong|lost|mine)|nobody|apolog\w+|inconvenience)\b",
 )
 _ASKS_TO_MOVE: Final = _any(
-    r"\b(?:another|different|other)\s(?:day|time|date|slot)\b|\b(?:reschedule|re-?book|move\sit|make\sit|push\sit|earlier|instead|doesn['’]t\ssuit|can['’]t\sdo|won['’]t\sbe\s(?:in|here|home))\b",
+    r"\b(?:another|different|other)\s(?:day|time|date|slot)\b|\b(?:reschedule|re-?book|move\sit"
+    r"|make\sit|push\sit|earlier|instead|doesn['’]t\ssuit|can['’]t\sdo|won['’]t\sbe\s(?:in|here"
+    r"|home))\b",
 )
 #: What was promised is word itself, so that writing keeps it.
 _CONTACT: Final = _any(
-    r"\b(?:I|we)(?:['’]ll|\s(?:will|shall))\s(?:\w+\s)?(?:write|mail|e-?mail|text|ring|call|phone|telephone|check|confirm|tell|let\syou|message|update|look)\b",
+    r"\b(?:I|we)(?:['’]ll|\s(?:will|shall))\s(?:\w+\s)?(?:write|mail|e-?mail|text|ring|call|phone"
+    r"|telephone|check|confirm|tell|let\syou|message|update|look)\b",
     r"\bI\s(?:write|call|ring|mail)\b|\bnext\sword\b|\bget\sback\b",
 )
-import os
-CUT=int(os.environ.get("CUT","400")); OWN=float(os.environ.get("OWN","2")); TH=float(os.environ.get("TH","1"))
+
+
 _MAX_LOOKAHEAD: Final = 40
 
 
@@ -452,6 +519,7 @@ class _Sequel:
 
 
 _MAX_SEQUEL_CHARS: Final = 2000
+_VERDICT_CHARS: Final = 400
 
 
 def _state(promise: _Promise, sequel: _Sequel, now: datetime | None, lead_hours: float) -> str:
@@ -524,16 +592,17 @@ def _told(promise: _Promise, sequel: _Sequel, later: list[tuple[int, Message]]) 
 def _verdict(sequel: _Sequel, heard: int, past: list[tuple[int, Message]]) -> str:
     """Weigh the first words of the other side after the due time, and what we said to them."""
     text = sequel.text(heard)
-    failed = len(_kinds(_FAILED, text[:CUT]))
-    came = len(_kinds(_CAME, text[:CUT]))
+    failed = _count(_FAILED, text[:_VERDICT_CHARS])
+    came = _count(_CAME, text[:_VERDICT_CHARS])
     answer = next((i for i, one in past if one.role == "agent"), None)
     if answer is not None and _OWNED_UP.search(sequel.text(answer)):
-        failed += OWN
-    return "broken" if failed > came + TH else "kept"
+        failed += 1
+    return "broken" if failed > came else "kept"
 
 
-def _kinds(rule: re.Pattern[str], text: str) -> set[str]:
-    return {match[0].lower() for match in rule.finditer(text)}
+def _count(rule: re.Pattern[str], text: str) -> int:
+    """Count the different words that a rule finds."""
+    return len({match[0].lower() for match in rule.finditer(text)})
 
 
 def _signed(promise: _Promise, sequel: _Sequel, index: int) -> bool:
@@ -546,7 +615,7 @@ def _signed(promise: _Promise, sequel: _Sequel, index: int) -> bool:
     made, said = sequel.messages[promise.index].sent_at, sequel.messages[index].sent_at
     if made is None or said is None or promise.due is None:
         return False
-    failed, came = len(_kinds(_FAILED, text)), len(_kinds(_CAME, text))
+    failed, came = _count(_FAILED, text), _count(_CAME, text)
     near = (said - made) * 2 >= promise.due - made
     if near:
         return came > 0 and came >= failed

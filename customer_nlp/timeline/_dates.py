@@ -42,7 +42,9 @@ _MONTHS: Final = {
     for name in names.split()
 }  # fmt: skip
 #: These are also ordinary words: they count with a capital only.
-_PROPER: Final = frozenset({"sat", "sun", "wed", "mon", "may", "march", "mar", "jan"})
+_PROPER: Final = frozenset({
+    "sat", "sun", "wed", "mon", "may", "march", "mar", "jan"
+})  # fmt: skip
 _NUMBERS: Final = {
     name: number
     for number, name in enumerate(
@@ -71,25 +73,13 @@ _UNITS: Final = {
     "fortnight": "fortnight", "month": "month", "months": "month",
 }  # fmt: skip
 _ORDINALS: Final = frozenset({"st", "nd", "rd", "th"})
-_CLOCK_WORDS: Final = frozenset(
-    [
-        "at",
-        "by",
-        "before",
-        "until",
-        "till",
-        "from",
-        "around",
-        "about",
-        "after",
-        "past",
-        "between",
-        "for",
-        "latest",
-        "sharp",
-    ]
-)
-_TO: Final = frozenset({"to", "and", "-", "–", "—", "until", "till"})
+_CLOCK_WORDS: Final = frozenset({
+    "at", "by", "before", "until", "till", "from", "around", "about", "after", "past",
+    "between", "for", "latest", "sharp"
+})  # fmt: skip
+_TO: Final = frozenset({
+    "to", "and", "-", "–", "—", "until", "till"
+})  # fmt: skip
 _CALLING: Final = frozenset({"calling", "ringing", "phoning"})
 _WORKING: Final = frozenset({"working", "business", "work"})
 _TODAY: Final = frozenset({"today", "tonight", "today's", "tonight's"})
@@ -101,10 +91,13 @@ _TRIGGER: Final = re.compile(
     r"|this|next|now|within|noon|midday|midnight|hour|minutes?|week|month|morning|afternoon|evening"
     r"|lunch(?:time)?|close|cob|eod|eow|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec"
     r"|(?:janu|febru)ary|march|april|august|(?:septem|octo|novem|decem)ber|past|quarter|days?"
-    r"|(?:at|by|before|until) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half))\b",
+    r"|(?:at|by|before|until) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+    r"|half))\b",
     re.IGNORECASE,
 )
-_WORD: Final = re.compile(r"\d{4}-\d\d-\d\d|\d{1,9}(?:[.,:/]\d{1,9}){0,3}|[^\W\d_]+(?:['’][^\W\d_]+)?|\n|[^\w\s]")
+_WORD: Final = re.compile(
+    r"\d{4}-\d\d-\d\d|\d{1,9}(?:[.,:/]\d{1,9}){0,3}|[^\W\d_]+(?:['’][^\W\d_]+)?|\n|[^\w\s]"
+)
 
 
 class Words:
@@ -261,12 +254,21 @@ def find_moments(words: Words, anchor: datetime, closed: Container[date] = ()) -
     """
     reader = _Reader(words, anchor, closed)
     found: list[Moment] = []
+    lower, total = words.lower, len(words)
     index, day = 0, None
-    while index < len(words):
-        word = words.lower[index]
-        if word in ".!?\n" and not words.joined(index + 1):
-            day = None
-        moment = reader.read(index, day) if word in _STARTERS or word[0].isdigit() else None
+    while index < total:
+        word = lower[index]
+        if word in _ENDS:
+            if not words.joined(index + 1):
+                day = None
+            index += 1
+            continue
+        moment = None
+        if word in _STARTERS or word[0].isdigit():
+            # "the", "in", "on": nearly always something else, which the next words show
+            ahead = lower[index + 1 : index + 5] if word in _LEADS else ()
+            if not ahead or any(one in _CORE or one[0].isdigit() for one in ahead):
+                moment = reader.read(index, day)
         if moment is None:
             index += 1
             continue
@@ -826,49 +828,33 @@ class _Reader:
         return self._part_behind(_Clock(index + 3, at, certain=False))
 
 
+_STARTING: Final = frozenset({
+    "within", "in", "after", "allow", "takes", "up", "half", "a", "an", "end", "close", "cob",
+    "eod", "eow", "this", "right", "next", "the", "on", "by", "at", "before", "until", "till",
+    "from", "around", "about", "between", "noon", "midday", "midnight", "latest",
+})  # fmt: skip
 _STARTERS: Final = (
-    frozenset(
-        [
-            "within",
-            "in",
-            "after",
-            "allow",
-            "takes",
-            "up",
-            "half",
-            "a",
-            "an",
-            "end",
-            "close",
-            "cob",
-            "eod",
-            "eow",
-            "this",
-            "right",
-            "next",
-            "the",
-            "on",
-            "by",
-            "at",
-            "before",
-            "until",
-            "till",
-            "from",
-            "around",
-            "about",
-            "between",
-            "noon",
-            "midday",
-            "midnight",
-            "latest",
-        ]
-    )
+    _STARTING
     | _TODAY
     | _TOMORROW
     | frozenset(_WEEKDAYS)
     | frozenset(f"{name}'s" for name in _WEEKDAYS)
     | frozenset(_MONTHS)
     | frozenset(_NUMBERS)
+)
+
+
+_ENDS: Final = frozenset(".!?\n")
+_LEADS: Final = frozenset({
+    "within", "in", "after", "allow", "takes", "up", "a", "an", "the", "on", "by", "at",
+    "before", "until", "till", "from", "around", "about", "between", "this", "right", "next",
+    "that", "same",
+})  # fmt: skip
+_CORE: Final = (
+    (_STARTERS - _LEADS)
+    | frozenset(_UNITS)
+    | frozenset(_PARTS)
+    | frozenset({"quarter", "minute", "second", "moment", "weekend", "week", "month", "year"})
 )
 
 
@@ -900,47 +886,12 @@ def _plausible(words: Words, last: int) -> bool:
     return not follow or not follow[0].isalpha() or follow in _AFTER_CLOCK
 
 
-_AFTER_CLOCK: Final = frozenset(
-    [
-        "with",
-        "and",
-        "on",
-        "at",
-        "to",
-        "or",
-        "as",
-        "if",
-        "so",
-        "for",
-        "in",
-        "by",
-        "of",
-        "till",
-        "until",
-        "we",
-        "i",
-        "he",
-        "she",
-        "they",
-        "you",
-        "it",
-        "but",
-        "when",
-        "then",
-        "tomorrow",
-        "today",
-        "tonight",
-        "this",
-        "is",
-        "from",
-        "your",
-        "sharp",
-        "am",
-        "pm",
-        "o'clock",
-        "local",
-    ]
-) | frozenset(_WEEKDAYS)
+_AFTER_WORDS: Final = frozenset({
+    "with", "and", "on", "at", "to", "or", "as", "if", "so", "for", "in", "by", "of", "till",
+    "until", "we", "i", "he", "she", "they", "you", "it", "but", "when", "then", "tomorrow",
+    "today", "tonight", "this", "is", "from", "your", "sharp", "am", "pm", "o'clock", "local",
+})  # fmt: skip
+_AFTER_CLOCK: Final = _AFTER_WORDS  # fmt: skip | frozenset(_WEEKDAYS)
 
 
 def _date_or_none(year: int, month: int, day: int) -> date | None:

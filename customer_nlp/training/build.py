@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ from customer_nlp.signals import OUTPUTS, SignalModel, score_messages
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import TokenIds, Vocabulary
 from customer_nlp.training.corpus import Corpus, Gold, LabelledThread, load_corpus
-from customer_nlp.training.examples import Example, examples, fold_of, targets
+from customer_nlp.training.examples import FOLDS, Example, examples, fold_of, targets
+from customer_nlp.training.linear import LinearFeatures, fit_column
 from customer_nlp.training.student import build_vocabulary, fit_student, starting_vectors
 from customer_nlp.training.teacher import SoftLabels, load_soft_labels
 
@@ -32,6 +33,8 @@ Floats = npt.NDArray[np.float32]
 
 NAME: Final = "en"
 VERSION: Final = "1.0.0"
+#: Unlabelled texts that the linear part sees.
+POOL_TEXTS: Final = 20000
 #: How much a labelled text counts beside an unlabelled one.
 LABELLED_WEIGHT: Final = 3.0
 #: Strength of the penalty on the action model's weights (scikit-learn's C).
@@ -41,14 +44,17 @@ ACTION_C: Final = 0.01
 def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     """Fit everything and write the model folder. Cost: minutes on two cores."""
     rows = examples(corpus)
-    tokens, arrays = _message_model(corpus, rows, soft)
-    files = {
-        "vocabulary.txt": "\n".join(tokens).encode(),
-        "message.safetensors": dump_arrays(_packed(arrays)),
+    pool = soft.texts(corpus, rows)
+    tokens, arrays = _network(rows, pool, soft)
+    known = [row for row in rows if row.split != "test"]
+    linear = _Linear(tokens, known, pool, soft)
+    message = _Message(arrays, linear, known)
+    files = message.files(None)
+    by_fold = {
+        fold: SignalModel(ModelFolder(NAME, VERSION, {}, message.files(fold)))
+        for fold in range(FOLDS)
     }
-    files["message.json"] = _json(_calibrated(files, tokens, rows))
-    folder = ModelFolder(NAME, VERSION, {}, files)
-    action_arrays, settings = fit_actions(SignalModel(folder), corpus.threads)
+    action_arrays, settings = fit_actions(by_fold, corpus.threads)
     files["actions.safetensors"] = dump_arrays(action_arrays)
     files["actions.json"] = _json(settings)
     write_model(out, name=NAME, version=VERSION, files=files, about=_about(corpus, rows))
@@ -63,24 +69,124 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _message_model(
-    corpus: Corpus, rows: Sequence[Example], soft: SoftLabels
+def _network(
+    rows: Sequence[Example], pool: Sequence[str], soft: SoftLabels
 ) -> tuple[list[str], dict[str, Floats]]:
-    pool = soft.texts(corpus, rows)
+    """Fit the window network to the teacher alone: no label of a message reaches it directly."""
     known = [
         row
         for row in rows
         if row.split != "test" and row.key in soft.held_out and row.key not in soft.test
     ]
-    texts = [row.text for row in known] + pool
+    texts = [*(row.text for row in known), *pool]
     logits = np.concatenate([np.stack([soft.held_out[row.key] for row in known]), soft.pool])
-    wanted = sigmoid(logits)
     weights = np.ones(len(texts), np.float32)
     weights[: len(known)] = LABELLED_WEIGHT
-    tokens = build_vocabulary(texts)
+    tokens = build_vocabulary([*(row.text for row in rows if row.split != "test"), *pool])
     _say(f"{len(known)} labelled and {len(pool)} unlabelled texts, {len(tokens)} tokens")
-    arrays = fit_student(tokens, texts, wanted, weights, vectors=starting_vectors(tokens), say=_say)
+    arrays = fit_student(
+        tokens, texts, sigmoid(logits), weights, vectors=starting_vectors(tokens), say=_say
+    )
     return tokens, arrays
+
+
+class _Linear:
+    """The linear part, fitted on all known rows and, for held-out scores, without each fold."""
+
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        known: Sequence[Example],
+        pool: Sequence[str],
+        soft: SoftLabels,
+    ) -> None:
+        from joblib import Parallel, delayed
+
+        self.tokens = tokens
+        self.features = LinearFeatures(Vocabulary(tokens), [row.text for row in known])
+        self.folds = np.array([fold_of(row.group) for row in known])
+        x = self.features.matrix([row.text for row in known])
+        chosen = np.random.default_rng(0).choice(
+            len(pool), min(POOL_TEXTS, len(pool)), replace=False
+        )
+        z = self.features.matrix([pool[i] for i in chosen])
+        p, wanted = sigmoid(soft.pool[chosen]), targets(known)
+        jobs = [(fold, column) for fold in (None, *range(FOLDS)) for column in range(len(OUTPUTS))]
+        fitted = Parallel(n_jobs=2)(
+            delayed(fit_column)(
+                x if fold is None else x[self.folds != fold],
+                wanted[:, column] if fold is None else wanted[self.folds != fold, column],
+                z,
+                p[:, column],
+            )
+            for fold, column in jobs
+        )
+        by_job = dict(zip(jobs, fitted, strict=True))
+        self.weights = {
+            fold: np.stack([by_job[fold, column][0] for column in range(len(OUTPUTS))], axis=1)
+            for fold in (None, *range(FOLDS))
+        }
+        self.biases = {
+            fold: np.array([by_job[fold, column][1] for column in range(len(OUTPUTS))], np.float32)
+            for fold in (None, *range(FOLDS))
+        }
+        self.held_out = np.zeros(wanted.shape, np.float32)
+        for fold in range(FOLDS):
+            ours = self.folds == fold
+            self.held_out[ours] = x[ours] @ self.weights[fold] + self.biases[fold]
+        _say(f"linear part: {x.shape[1]} words and pairs")
+
+
+class _Message:
+    """Network and linear part joined: one slope each, an offset and a threshold an output."""
+
+    def __init__(
+        self, arrays: dict[str, Floats], linear: _Linear, known: Sequence[Example]
+    ) -> None:
+        self._arrays, self._linear = arrays, linear
+        vocabulary = Vocabulary(linear.tokens)
+        tokens = TokenIds.of([row.text for row in known], vocabulary)
+        network = Network(_packed(arrays)).logits(tokens)
+        wanted = targets(known)
+        self._slopes, self._thresholds = [], []
+        for column, name in enumerate(OUTPUTS):
+            applies = ~np.isnan(wanted[:, column])
+            x = np.stack([network[applies, column], linear.held_out[applies, column]], axis=1)
+            y = wanted[applies, column].astype(int)
+            slopes = _joined(x, y)
+            p = sigmoid(x @ slopes[:2] + slopes[2])
+            threshold, f1 = best_threshold(p, y)
+            _say(f"{name}: {y.sum()} of {len(y)}, held-out F1 {f1:.3f}, slopes {slopes.round(2)}")
+            self._slopes.append(slopes)
+            self._thresholds.append(round(min(max(threshold, 0.08), 0.9), 4))
+
+    def files(self, fold: int | None) -> dict[str, bytes]:
+        """Return the files of the message model, with the linear part of a fold or of all."""
+        slopes = np.stack(self._slopes).astype(np.float32)
+        weights = self._linear.weights[fold] * slopes[:, 1]
+        arrays = _packed(self._arrays) | self._linear.features.arrays(weights)
+        arrays["slope"] = slopes[:, 0]
+        arrays["offset"] = slopes[:, 1] * self._linear.biases[fold] + slopes[:, 2]
+        settings = {"outputs": list(OUTPUTS), "threshold": self._thresholds}
+        return {
+            "vocabulary.txt": "\n".join(self._linear.tokens).encode(),
+            "message.safetensors": dump_arrays(arrays),
+            "message.json": _json(settings),
+        }
+
+
+def _joined(x: Floats, y: npt.NDArray[np.integer]) -> Floats:
+    """Fit the slopes of both parts and the offset; a part that would count against is left out."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=1.0).fit(x, y)
+    slopes = np.array([*fitted.coef_[0], fitted.intercept_[0]], np.float32)
+    for column in (0, 1):
+        if slopes[column] < 0:
+            slope, offset = fit_platt(x[:, 1 - column], y)
+            slopes[:] = 0
+            slopes[1 - column], slopes[2] = slope, offset
+    return slopes
 
 
 def _packed(arrays: dict[str, Floats]) -> dict[str, npt.NDArray[Any]]:
@@ -91,37 +197,19 @@ def _packed(arrays: dict[str, Floats]) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _calibrated(
-    files: dict[str, bytes], tokens: Sequence[str], rows: Sequence[Example]
-) -> dict[str, Any]:
-    """Fit slope, offset and threshold of every output on the labelled messages outside test."""
-    folder = ModelFolder(NAME, VERSION, {}, files)
-    network = Network(folder.arrays("message.safetensors"))
-    known = [row for row in rows if row.split != "test"]
-    logits = network.logits(TokenIds.of([row.text for row in known], Vocabulary(tokens)))
-    wanted = targets(known)
-    slopes, offsets, thresholds = [], [], []
-    for column in range(len(OUTPUTS)):
-        applies = ~np.isnan(wanted[:, column])
-        x, y = logits[applies, column], wanted[applies, column].astype(int)
-        slope, offset = fit_platt(x, y)
-        threshold, _ = best_threshold(sigmoid(slope * x + offset), y)
-        slopes.append(round(slope, 6))
-        offsets.append(round(offset, 6))
-        thresholds.append(round(min(max(threshold, 0.1), 0.9), 4))
-    return {"outputs": list(OUTPUTS), "slope": slopes, "offset": offsets, "threshold": thresholds}
-
-
 def turn_vectors(
-    model: SignalModel, threads: Sequence[LabelledThread]
+    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]
 ) -> tuple[Floats, list[Gold], list[LabelledThread]]:
-    """Return the features after every customer turn that has a gold, with that gold."""
+    """Return the features after every customer turn that has a gold, with that gold.
+
+    Each thread is scored by the model whose linear part has not seen its fold.
+    """
     vectors, golds, owners = [], [], []
     for labelled in threads:
         features = ThreadFeatures(channel=labelled.thread.channel)
-        scored = score_messages(model, labelled.thread.messages)
-        for index, (one, (_, labels)) in enumerate(zip(scored, labelled.turns, strict=True)):
-            observe(features, one, labelled.thread.messages[:index])
+        scored = score_messages(models[fold_of(labelled.group)], labelled.thread.messages)
+        for one, (_, labels) in zip(scored, labelled.turns, strict=True):
+            observe(features, one)
             if labels.gold is not None:
                 vectors.append(features.vector())
                 golds.append(labels.gold)
@@ -130,11 +218,11 @@ def turn_vectors(
 
 
 def fit_actions(
-    model: SignalModel, threads: Sequence[LabelledThread]
+    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
     """Fit the action model on the threads outside test; thresholds on held-out folds."""
     known = [one for one in threads if one.split != "test"]
-    x, golds, owners = turn_vectors(model, known)
+    x, golds, owners = turn_vectors(models, known)
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     z = (x - mean) / scale
     folds = np.array([fold_of(one.group) for one in owners])

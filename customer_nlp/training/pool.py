@@ -1,4 +1,4 @@
-"""Unlabelled texts for distillation: public messages, and recombined sentences of ours."""
+"""Unlabelled public messages for distillation."""
 
 from __future__ import annotations
 
@@ -28,12 +28,10 @@ SIZES: Final = {
     "clinc150": 3000,
     "bitext_8k": 1000,
 }
-RECOMBINED: Final = 36000
 _SEED: Final = 7
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
-def unlabelled(corpus: Corpus, rows: Sequence[Example], *, test: frozenset[str]) -> list[str]:
+def unlabelled(corpus: Corpus, rows: Sequence[Example]) -> list[str]:
     """Return the pool, the same list every time.
 
     Parameters
@@ -41,14 +39,7 @@ def unlabelled(corpus: Corpus, rows: Sequence[Example], *, test: frozenset[str])
     corpus : Corpus
         Gives the public texts; reserved ones are never among them.
     rows : sequence of Example
-        The labelled messages. Their texts are left out of the pool, and sentences of those
-        outside the test split are recombined into texts of one to seven sentences.
-    test : frozenset of str
-        Keys of the rows in the test split.
-
-    Notes
-    -----
-    Recombining follows Tang et al. (2019): the teacher judges what comes out, whatever it says.
+        The labelled messages; their texts are left out of the pool.
     """
     rng = random.Random(_SEED)
     labelled = {_normal(row.text) for row in rows}
@@ -57,19 +48,6 @@ def unlabelled(corpus: Corpus, rows: Sequence[Example], *, test: frozenset[str])
         fresh = {_normal(text): text for text in _texts(source, corpus)}
         texts = [text for key, text in fresh.items() if len(key) > 2 and key not in labelled]
         pool += rng.sample(texts, min(size, len(texts)))
-    known = [row.text for row in rows if row.key not in test]
-    sentences = [
-        sentence
-        for text in known
-        for sentence in _SENTENCE_END.split(text)
-        if 2 <= len(sentence.split()) <= 40
-    ]
-    for _ in range(RECOMBINED):
-        if rng.random() < 0.7:
-            pool.append(" ".join(rng.sample(sentences, rng.choice((1, 2, 2, 3, 3, 4, 5, 7)))))
-        else:
-            words = rng.choice(known).split()
-            pool.append(" ".join(word for word in words if rng.random() > 0.15) or "ok")
     return pool
 
 

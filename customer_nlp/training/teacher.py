@@ -56,7 +56,7 @@ class SoftLabels:
     test : frozenset of str
         Keys that were in the test split, and so seen by no teacher.
     pool : ndarray of shape (n, 36)
-        Logits of `pool.unlabelled`, in its order.
+        Mean logits of `pool.unlabelled`, in its order.
     pool_sha256 : str
         Hash over the pool's texts.
     """
@@ -83,7 +83,7 @@ class SoftLabels:
             When the texts have changed since; ``make teacher`` labels them anew.
         """
         beside = [row for row in rows if row.key in self.held_out]
-        pool = unlabelled(corpus, beside, test=self.test)
+        pool = unlabelled(corpus, beside)
         if texts_sha256(pool) != self.pool_sha256:
             raise ModelFormatError(
                 "The unlabelled texts are not those that the teacher judged. Run `make teacher`."
@@ -263,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     corpus = load_corpus()
     rows = examples(corpus)
     test = frozenset(row.key for row in rows if row.split == "test")
-    pool = unlabelled(corpus, rows, test=test)
+    pool = unlabelled(corpus, rows)
     held_out, pooled = _judged(rows, test, pool, options.seed)
     save_soft_labels(
         options.out, SoftLabels(held_out, test, pooled, pool_sha256=texts_sha256(pool))

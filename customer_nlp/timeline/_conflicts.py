@@ -1,0 +1,454 @@
+"""What our side said that does not fit together, and what the customer asked in vain.
+
+Precise rather than complete: a contradiction is reported only where two statements of ours fall
+into a pair that excludes each other and the later one does not own up to the change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from customer_nlp.records import Evidence, Message
+from customer_nlp.text import sentences
+from customer_nlp.timeline._dates import Words, find_moments, may_hold_time
+
+__all__ = ["Conflict", "Unanswered", "conflicts", "unanswered"]
+
+CONFLICT_KINDS: Final = ("reason", "state", "amount", "date")
+_MAX_STATEMENTS: Final = 200
+_MAX_QUESTIONS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two statements of our side that do not fit together.
+
+    Parameters
+    ----------
+    kind : {'reason', 'state', 'amount', 'date'}
+        What they differ in.
+    first, second : Evidence
+        The statements, with the ids of their messages, in the order of the thread.
+    """
+
+    kind: str
+    first: Evidence
+    second: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question of the customer's that our replies passed over.
+
+    Parameters
+    ----------
+    question : Evidence
+        Its first asking.
+    asked : int
+        How often it was asked, rephrasings included.
+    reply_id : str
+        Id of the first reply that should have answered.
+    """
+
+    question: Evidence
+    asked: int
+    reply_id: str
+
+
+def _rule(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+#: Reasons that a refusal, cancellation or delay is put down to.
+_REASONS: Final = tuple(
+    (name, _rule(pattern))
+    for name, pattern in (
+        ("stock", r"\b(?:out\sof\sstock|sold\sout|inventory|no\slonger\s(?:available|in\sstock)"
+        r"|discontinued|stock\s(?:issue|problem|shortage)|supplier)\b"),
+        ("payment", r"\b(?:card\s(?:was|has\sbeen|got)?\s?(?:declined|refused|rejected)"
+        r"|payment\s(?:was|had|has\sbeen)?\s?(?:not\sauthori[sz]ed|failed|declined|rejected)"
+        r"|bank\s(?:declined|refused|rejected)|credit\scard|payment\sissue)\b"),
+        ("address", r"\b(?:wrong|incomplete|invalid|incorrect)\saddress\b|\baddress\s(?:was"
+        r"|is)\s(?:wrong|incomplete|invalid|incorrect)\b"),
+        ("absence", r"\b(?:nobody|no\sone|no-one)\s(?:was\s(?:in|there|home|at\shome)|answered"
+        r"|opened)\b|\bno\sanswer\b"),
+        ("weather", r"\b(?:weather|snow|storm|flood\w*|fog)\b"),
+        ("strike", r"\bstrikes?\b"),
+        ("breakdown", r"\b(?:van|truck|lorry)\s(?:was|is|has)?\s?(?:broken\sdown|broke\sdown"
+        r"|off\sthe\sroad|stuck)\b"),
+        ("system", r"\b(?:system|software|computer)\s(?:error|fault|problem|issue|outage)\b"),
+        ("request", r"\b(?:at\syour\s(?:own\s)?request|you\s(?:asked\sus\sto\scancel|cancelled"
+        r"|requested))\b"),
+    )
+)  # fmt: skip
+#: A sentence in which a reason is one for something that went wrong.
+_OUTCOME: Final = _rule(
+    r"\b(?:cancel\w*|declined|refused|rejected|delay\w*|late|because|due\sto|reason|owing\sto"
+    r"|unable|could\snot|couldn['’]t|attended|missed|held\sup)\b"
+)
+#: Earlier state and later state that exclude each other.
+_STATES: Final = tuple(
+    (_rule(first), _rule(second))
+    for first, second in (
+        (
+            r"\b(?:was|were|been|has|have|is|are|it)\s(?:\w+\s)?(?:posted|dispatched|shipped|sent"
+            r"|collected)\b|\b(?:with\sthe\scourier|out\sfor\sdelivery|on\s(?:its|their)\sway"
+            r"|has\sleft|have\sleft|goods\sleft)\b",
+            r"\b(?:(?:been|was|is|were)\scancelled|still\sin\s(?:calculation|production|stock"
+            r"|the\swarehouse)|will\s(?:be\s)?ship\w*|not\s(?:been\s|yet\s)?(?:sent|shipped"
+            r"|dispatched|posted|left)|never\s(?:sent|posted|shipped|left)|out\sof\sstock"
+            r"|missed\sthe\svessel|no\srecord)\b",
+        ),
+        (
+            r"\b(?:was|were|been|have|has)\s(?:\w+\s)?(?:received|returned)\b|\breceived\syour\b"
+            r"|\bwe\shave\syour\b|\bthank\syou\sfor\s(?:your\spayment|the\sphotos|sending)\b",
+            r"\b(?:have\snot|haven['’]t|not|nothing|never|no)\s(?:yet\s)?(?:been\s)?received\b"
+            r"|\bsend\s(?:us\s)?(?:a\s)?proof\sof\s(?:return|payment)\b"
+            r"|\bdon['’]t\sseem\sto\shave\b|\bno\s(?:\w+\s){1,2}has\sbeen\sreceived\b"
+            r"|\bno\srecord\b",
+        ),
+        (
+            r"\b(?:have|has|been|is|are|I['’]ve|we['’]ve)\s(?:\w+\s)?(?:closed|cancelled|stopped"
+            r"|removed|skipped|frozen|paused|taken\soff)\b",
+            r"\b(?:still|are|is|remains?)\s(?:active|live|running)\b|\binvoice\sstands\b"
+            r"|\bwas\snot\s(?:skipped|cancelled|closed|received)\b|\bcharged\sas\susual\b"
+            r"|\bwill\srenew\b|\bno\s(?:closure|cancellation)\s(?:request|was)\b",
+        ),
+        (
+            r"\b(?:no\s(?:charge|fee|cost)|free\sof\scharge|nothing\sto\spay|carry\sno\scharge"
+            r"|you\sare\sdue|refunded|goes\sback\sto\syour|refund\shas\sbeen\s(?:processed"
+            r"|approved))\b",
+            r"\b(?:non-refundable|not\srefundable|no\srefund|cannot\sbe\srefunded|remains\spayable"
+            r"|no\sdifference\sis\spayable|refund\sis\scorrect\sand\sfinal|(?:late|missed"
+            r"|redelivery|cancellation)\s(?:\w+\s)?fee|fee\sof\s[£$€]?\d+\s(?:applies|has)"
+            r"|overdue\samount)\b",
+        ),
+        (
+            r"\b(?:will\sbe\s(?:with\syou|delivered)|with\syou\s(?:on|by)|arrives?\s(?:on"
+            r"|by)?)\b[^.!?\n]{0,40}\b(?:mon|tues|wednes|thurs|fri|satur|sun|\d)",
+            r"\b(?:dates?|times?)\s(?:are|is)\s(?:an\s)?estimates?\b|\blead\stime\sof\b"
+            r"|\bnot\sguaranteed\b|\battended\b[^.!?\n]{0,60}\bnot\sready\b",
+        ),
+        (
+            r"\bdo\snot\s(?:update|reinstall|restart|reset|open|send|pay|return)\b"
+            r"|\bplease\s(?:reinstall|update|reset|restart)\b",
+            r"\bmust\s(?:run|be\supdated|update)\b|\bshould\snever\sbe\b",
+        ),
+    )
+)  # fmt: skip
+_OWNS_UP: Final = _rule(
+    r"\b(?:wrong|mistake|error|correct(?:ed|ion)|misread|I\swas\swrong|our\sfault"
+    r"|should\shave|misunderst\w+|instead|changed|moved|new\s(?:date|price|day|slot)|as\sagreed"
+    r"|you\swere\sright|you['’]re\sright|replaces|void|nonsense)\b"
+)
+_AMOUNT: Final = _rule(
+    r"(?P<before>[£$€]\s?)?\d{1,3}(?:[,.]\d{3}){0,3}(?:[.,]\d\d)?(?!\d)(?(before)|\s?(?:eur|euros?"
+    r"|usd|gbp|pounds|dollars)\b)"
+)
+_LABEL: Final = _rule(
+    r"\b(?:premium|rent|rate|balance|deposit|residual|instal?ment|total|price|figure|fee|value"
+    r"|refund)\b"
+)
+_END: Final = _rule(
+    r"\b(?P<what>contract|plan|lease|agreement|works?|warranty|guarantee|licen[cs]e|notice|scheme"
+    r"|subscription|deadline|offer)\b[^.!?\n]{0,30}?\b(?P<verb>ends?|ended|runs?|ran|expires?"
+    r"|expired|until|is|closed|closes)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    index: int
+    start: int
+    end: int
+    text: str
+    topic: str
+    value: str
+
+
+def conflicts(messages: Sequence[Message]) -> tuple[Conflict, ...]:
+    """Find statements of our side that do not fit together.
+
+    Parameters
+    ----------
+    messages : sequence of Message
+        One thread, in order. Only public replies of ours are read, in their new zones.
+
+    Returns
+    -------
+    tuple of Conflict
+        By the place of the second statement; one for each kind and later message at most.
+
+    Notes
+    -----
+    Linear in the text: of a long thread the first 200 statements are compared. Two statements
+    of one message are not compared, nor is one that owns up to a change.
+    """
+    found: list[Conflict] = []
+    seen: list[tuple[int, int, int, str]] = []
+    facts: list[_Statement] = []
+    for index, message in enumerate(messages):
+        if message.role != "agent" or message.automatic or not message.public:
+            continue
+        ranges = list(_sentences_of(message))[:_MAX_STATEMENTS]
+        owned = any(_OWNS_UP.search(message.text, start, end) for start, end in ranges)
+        stated = [one for start, end in ranges for one in _facts(index, message, start, end)]
+        if not owned:
+            found.extend(_clashes(messages, index, ranges, seen, stated, facts))
+        if len(facts) < _MAX_STATEMENTS:
+            facts.extend(stated)
+        if len(seen) < _MAX_STATEMENTS:
+            seen.extend((index, start, end, message.text[start:end]) for start, end in ranges)
+    return tuple(found)
+
+
+def _clashes(
+    messages: Sequence[Message],
+    index: int,
+    ranges: list[tuple[int, int]],
+    seen: list[tuple[int, int, int, str]],
+    stated: list[_Statement],
+    facts: list[_Statement],
+) -> Iterator[Conflict]:
+    reported: set[str] = set()
+    for one in stated:
+        earlier = next(
+            (old for old in reversed(facts) if old.topic == one.topic and old.value != one.value),
+            None,
+        )
+        repeated = any(old.topic == one.topic and old.value == one.value for old in facts)
+        kind = one.topic.partition(":")[0]
+        if earlier is None or repeated or kind in reported:
+            continue
+        reported.add(kind)
+        first = Evidence(earlier.start, earlier.end, earlier.text, messages[earlier.index].id)
+        yield Conflict(kind, first, Evidence(one.start, one.end, one.text, messages[index].id))
+    pair = _state_clash(messages[index], ranges, seen)
+    if pair is not None:
+        (old, start, end, text), (begin, finish) = pair
+        words = messages[index].text[begin:finish]
+        first = Evidence(start, end, text, messages[old].id)
+        yield Conflict("state", first, Evidence(begin, finish, words, messages[index].id))
+
+
+def _state_clash(
+    message: Message, ranges: list[tuple[int, int]], seen: list[tuple[int, int, int, str]]
+) -> tuple[tuple[int, int, int, str], tuple[int, int]] | None:
+    for first, second in _STATES:
+        later = next((one for one in ranges if second.search(message.text, *one)), None)
+        if later is None:
+            continue
+        for old in reversed(seen):
+            # What was denied before is no news now
+            if second.search(old[3]):
+                break
+            if first.search(old[3]):
+                return old, later
+    return None
+
+
+def _sentences_of(message: Message) -> Iterator[tuple[int, int]]:
+    if not message.zones:
+        yield from sentences(message.text)
+        return
+    for zone in message.zones_of("new"):
+        yield from sentences(message.text, zone.start, zone.end)
+
+
+def _facts(index: int, message: Message, start: int, end: int) -> Iterator[_Statement]:
+    text = message.text[start:end]
+    if text.endswith("?"):
+        return
+    if _OUTCOME.search(text):
+        for name, rule in _REASONS:
+            if rule.search(text):
+                yield _Statement(index, start, end, text, "reason", name)
+                break
+    label = _LABEL.search(text)
+    if label is not None:
+        amounts = {match[0].strip() for match in _AMOUNT.finditer(text)}
+        if len(amounts) == 1:
+            value = re.sub(r"[^\d.]", "", amounts.pop().replace(",", "")).removesuffix(".00")
+            yield _Statement(index, start, end, text, f"amount:{label[0].lower()}", value)
+    ending = _END.search(text)
+    if ending is not None and may_hold_time(text):
+        anchor = message.sent_at or datetime(2001, 1, 1, tzinfo=UTC)
+        words = Words(message.text, start + ending.start(), end)
+        days = {one.due.date() for one in find_moments(words, anchor) if one.due and one.has_day}
+        if len(days) == 1:
+            topic = f"date:{ending['what'].lower()}"
+            yield _Statement(index, start, end, text, topic, str(days.pop()))
+
+
+_STOP: Final = frozenset({
+    "a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "for", "with", "from",
+    "by", "as", "is", "are", "was", "were", "be", "been", "am", "do", "does", "did", "have",
+    "has", "had", "it", "its", "this", "that", "these", "those", "there", "here", "i", "we",
+    "you", "he", "she", "they", "me", "us", "him", "her", "them", "my", "our", "your", "his",
+    "their", "will", "would", "shall", "should", "can", "could", "may", "might", "must", "not",
+    "no", "so", "if", "then", "than", "just", "only", "also", "please", "still", "any", "some",
+    "what", "which", "who", "why", "when", "where", "how", "much", "many", "one", "again",
+    "now", "get", "got", "tell", "know", "mean", "say", "said",
+})  # fmt: skip
+_TOKEN: Final = re.compile(r"[^\W_]{2,40}")
+_ASKS: Final = _rule(
+    r"^\W{0,4}(?:and\s|so\s|but\s|now\s|then\s|also\s|ok\s)?(?:what|which|who|whose|why|when|where"
+    r"|how|is|are|was|were|do|does|did|can|could|will|would|should|have|has|may|am)\b"
+)
+_NO_QUESTION: Final = _rule(
+    r"^\W{0,4}(?:really|right|ok(?:ay)?|how\sare\syou|seriously|remember\sme|what|why"
+    r"|can\syou\s(?:help|please)|could\syou\splease|would\syou)\W{0,4}\?"
+)
+_KINDS: Final = tuple(
+    (_rule(asks), _rule(answers))
+    for asks, answers in (
+        (r"\bwhy\b", r"\b(?:because|reason|due\sto|since|as\sthe|so\sthat|owing)\b"),
+        (r"\bwhen\b|\bhow\slong\b|\bwhat\s(?:day|date|time)\b",
+         r"\d|\b(?:today|tomorrow|tonight|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+         r"|week|noon)\b"),
+        (r"\bhow\s(?:much|many)\b|\bwhat\s(?:does|do|is\sthe)\s(?:it\s)?(?:cost|price)\b",
+         r"\d|\b(?:free|nothing|no\scharge)\b"),
+        (r"^\W{0,4}(?:\w+\s)?(?:is|are|was|were|do|does|did|can|could|will|would|should|have|has"
+        r"|may)\b",
+         r"\b(?:yes|no|yep|nope|correct|right|neither|both|indeed|exactly|of\scourse|sure"
+         r"|unfortunately|afraid)\b"),
+    )
+)  # fmt: skip
+_WH: Final = _rule(r"\b(?:why|when|where|who|which|how|what)\b")
+#: The customer says that a question was passed over.
+_NOT_ANSWERED: Final = _rule(
+    r"\b(?:(?:did\snot|didn['’]t|haven['’]t|has\snot|hasn['’]t|not|never|nobody|no\sone"
+    r"|without)\s(?:\w+\s)?(?:answer\w*|repl\w+)|(?:my|the|that|same)\s(?:\w+\s)?questions?|(?:I"
+    r"|we)\s(?:\w+\s)?asked|not\swhat\sI\sasked|still\sdon['’]t\sknow|once\smore"
+    r"|ask\s(?:you\s)?again)\b"
+)
+_SAME_QUESTION: Final = 0.5
+_ANSWERED: Final = 0.34
+_Asked = tuple[Evidence, set[str], int, str]
+
+
+def unanswered(messages: Sequence[Message]) -> tuple[Unanswered, ...]:
+    """Find questions of the customer's that our next replies did not answer.
+
+    Parameters
+    ----------
+    messages : sequence of Message
+        One thread, in order.
+
+    Returns
+    -------
+    tuple of Unanswered
+        In the order of the first asking. A question that is waiting for its first reply is none.
+
+    Notes
+    -----
+    A reply answers when it takes up a third of the question's content words or brings what is
+    asked for (a reason for "why", a time for "when", yes or no). Where it does not, the question
+    counts when it is asked again, when the customer says that it was passed over, or when the
+    reply is the last word so far. Linear in the text; at most 60 questions are followed.
+    """
+    state = _Questions()
+    for message in messages:
+        if message.automatic or not message.public or message.role == "system":
+            continue
+        if message.role == "customer":
+            state.ask(message)
+        else:
+            state.reply(message)
+    return tuple(Unanswered(question, asked, reply) for question, _, asked, reply in state.left())
+
+
+class _Questions:
+    """The questions of a thread as it goes on."""
+
+    def __init__(self) -> None:
+        self.sure: list[_Asked] = []
+        self.maybe: list[_Asked] = []
+        self.answered: list[_Asked] = []
+        self.waiting: list[tuple[Evidence, set[str]]] = []
+        self.order: dict[tuple[str | None, int], int] = {}
+
+    def ask(self, message: Message) -> None:
+        """Take up the questions of a customer's message."""
+        if _NOT_ANSWERED.search(message.new_text):
+            self.sure.extend(self.maybe)
+        else:
+            self.answered.extend(self.maybe)
+        self.maybe = []
+        for question, words in _questions(message):
+            if len(self.order) >= _MAX_QUESTIONS:
+                return
+            if not self._again(words):
+                self.order[(question.message_id, question.start)] = len(self.order)
+                self.waiting.append((question, words))
+
+    def _again(self, words: set[str]) -> bool:
+        for group in (self.sure, self.answered):
+            for place, (first, before, asked, reply) in enumerate(group):
+                if _alike(words, before):
+                    del group[place]
+                    self.sure.append((first, before | words, asked + 1, reply))
+                    return True
+        return any(_alike(words, before) for _, before in self.waiting)
+
+    def reply(self, message: Message) -> None:
+        """Sort the questions into answered and passed over."""
+        text = message.new_text
+        said = _content(text)
+        self.answered.extend(one for one in self.sure if _answers(one[0].text, one[1], text, said))
+        self.sure = [one for one in self.sure if one not in self.answered]
+        self.maybe = [one for one in self.maybe if not _answers(one[0].text, one[1], text, said)]
+        for question, words in self.waiting:
+            answered = _answers(question.text, words, text, said)
+            group = self.answered if answered else self.maybe
+            group.append((question, words, 1, message.id))
+        self.waiting = []
+
+    def left(self) -> list[_Asked]:
+        """Return what is unanswered at the end."""
+        left = [*self.sure, *self.maybe]
+        return sorted(left, key=lambda one: self.order[(one[0].message_id, one[0].start)])
+
+
+def _questions(message: Message) -> Iterator[tuple[Evidence, set[str]]]:
+    for start, end in _sentences_of(message):
+        text = message.text[start:end]
+        if not text.rstrip("\"'”’) ").endswith("?") or _NO_QUESTION.search(text):
+            continue
+        if not _ASKS.search(text) and len(text) > 160:
+            continue
+        words = _content(text)
+        if words:
+            # The asking word tells "why … call" from "when … call"
+            asked = _WH.search(text)
+            yield (
+                Evidence(start, end, text, message.id),
+                words | ({f"?{asked[0].lower()}"} if asked else set()),
+            )
+
+
+def _content(text: str) -> set[str]:
+    """Return the content words, cut to stems of four letters."""
+    return {
+        word[:4]
+        for word in (found[0].lower() for found in _TOKEN.finditer(text))
+        if word not in _STOP
+    }
+
+
+def _alike(words: set[str], before: set[str]) -> bool:
+    return len(words & before) >= _SAME_QUESTION * min(len(words), len(before)) and (
+        len(words & before) >= 2 or words == before
+    )
+
+
+def _answers(question: str, words: set[str], text: str, said: set[str]) -> bool:
+    words = {word for word in words if word[0] != "?"}
+    for asks, answers in _KINDS:
+        if asks.search(question):
+            return answers.search(text) is not None or len(words & said) > 0.6 * len(words)
+    return len(words & said) >= _ANSWERED * len(words)

@@ -1,0 +1,258 @@
+"""Commitments: what counts as one, when it falls due, how it stands."""
+
+from __future__ import annotations
+
+import builtins
+from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from customer_nlp.errors import MissingExtraError
+from customer_nlp.records import COMMITMENT_STATES, Commitment, Message, Zone
+from customer_nlp.timeline import _commitments
+from customer_nlp.timeline._commitments import commitments
+from customer_nlp.timeline._dates import Words, business_days, find_moments
+
+SENT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)  # a Tuesday
+
+
+def turn(role: str, text: str, sent: datetime | None = SENT, **more: Any) -> Message:
+    return Message(role, text, id=f"{role}-{sent}", sent_at=sent, **more)
+
+
+def at(month: int, day: int, hour: int = 17, minute: int = 0) -> datetime:
+    return datetime(2026, month, day, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("You'll have it by Friday.", at(3, 6)),
+        ("We'll refund it this week.", at(3, 6)),
+        ("I'll call you back this afternoon.", at(3, 3)),
+        ("It will be delivered on Monday afternoon.", at(3, 9)),
+        ("I'll mail you tomorrow with what I see.", at(3, 4)),
+        ("We will repair it within 3 working days.", at(3, 6)),
+        ("We will answer within 5 working days.", at(3, 10)),
+        ("An engineer will call you back within 48 hours.", at(3, 5, 9)),
+        ("I'll ring you tomorrow morning.", at(3, 4, 12)),
+        ("I'll write to you on the evening of the 19th.", at(3, 19, 20)),
+        ("You'll have it by the end of the week.", at(3, 6)),
+        ("You'll get it by the end of the month.", at(3, 31)),
+        ("It will be with you on 12 March.", at(3, 12)),
+        ("It will be with you next week.", at(3, 13)),
+        ("It will be with you on Monday 16th between 8 and 12.", at(3, 16, 12)),
+        ("I'll phone on the 14th at half past ten.", at(3, 14, 10, 30)),
+        ("Swap machine reaches you tomorrow by 9.30 with a box.", at(3, 4, 9, 30)),
+        ("You'll have the report by 2026-04-02.", at(4, 2)),
+        ("You will have it by 25/3.", at(3, 25)),
+    ],
+)
+def test_due_is_read_against_the_day_of_writing(text: str, due: datetime) -> None:
+    [one] = commitments([turn("agent", text)])
+    assert one.due == due
+    assert one.by == "agent"
+
+
+def test_ambiguous_figures_are_no_date() -> None:
+    assert commitments([turn("agent", "We will send it 3/4.")]) == ()
+
+
+def test_today_written_after_five_ends_at_midnight() -> None:
+    sent = SENT.replace(hour=18)
+    [one] = commitments([turn("agent", "I'll send it today.", sent)])
+    assert one.due == at(3, 3, 23, 59)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please send the photos by Friday.",
+        "Your parcel was delivered on Monday.",
+        "The offer is valid until Friday.",
+        "Could you let us know by tomorrow?",
+        "You can pay by 12 March.",
+        "Thank you for your patience.",
+        "",
+    ],
+)
+def test_requests_rules_and_the_past_are_no_commitments(text: str) -> None:
+    assert commitments([turn("agent", text)]) == ()
+
+
+def test_customers_commit_themselves_too() -> None:
+    [one] = commitments([turn("customer", "I'll send you the list by Thursday.")])
+    assert (one.by, one.due) == ("customer", at(3, 5))
+
+
+def test_a_promised_call_needs_no_time() -> None:
+    [one] = commitments([turn("agent", "Someone will call you back.")])
+    assert (one.text, one.due, one.state) == ("Someone will call you back", None, "open")
+
+
+def test_without_a_date_of_the_message_due_is_unknown() -> None:
+    [one] = commitments([turn("agent", "You'll have it by Friday.", None)])
+    assert one.due is None
+
+
+def test_the_zone_of_the_writer_counts() -> None:
+    message = turn("agent", "You'll have it by Friday noon.")
+    zone = timezone(timedelta(hours=2))
+    [by_zone] = commitments([message], zone=zone)
+    [by_message] = commitments([message], zone={message.id: zone})
+    assert by_zone.due == by_message.due == at(3, 6, 10)
+
+
+def test_quotes_internal_notes_and_machines_promise_nothing() -> None:
+    text = "You'll have it by Friday."
+    quoted = turn("agent", text, zones=(Zone("quote", 0, len(text)),))
+    assert commitments([quoted]) == ()
+    assert commitments([turn("agent", text, public=False)]) == ()
+    assert commitments([turn("agent", text, automatic=True)]) == ()
+
+
+def states(*messages: Message, **options: Any) -> list[str]:
+    return [one.state for one in commitments(messages, **options)]
+
+
+PROMISE = turn("agent", "Your table will be with you on Friday.")
+
+
+def test_open_then_due_then_broken_as_time_goes_by() -> None:
+    assert states(PROMISE, now=at(3, 4)) == ["open"]
+    assert states(PROMISE, now=at(3, 5, 18)) == ["due"]
+    assert states(PROMISE, now=at(3, 4), lead_hours=72) == ["due"]
+    assert states(PROMISE, now=at(3, 7)) == ["broken"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "state"),
+    [
+        ("It came at noon, thank you!", "kept"),
+        ("All here and working, cheers.", "kept"),
+        ("It's Monday. No van, no call, nothing. Where is my table?", "broken"),
+        ("Friday came and went and I'm still waiting.", "broken"),
+    ],
+)
+def test_the_customer_says_how_it_ended(reply: str, state: str) -> None:
+    assert states(PROMISE, turn("customer", reply, at(3, 9, 9))) == [state]
+
+
+def test_early_arrival_is_kept() -> None:
+    early = turn("customer", "Table arrived today, it's lovely.", at(3, 6, 10))
+    assert states(PROMISE, early) == ["kept"]
+
+
+def test_a_later_date_told_in_time() -> None:
+    told = turn("agent", "The van broke down, so it won't make Friday. New date is Monday 9 March.",
+                at(3, 5))  # fmt: skip
+    assert states(PROMISE, told)[0] == "told_in_advance"
+
+
+def test_a_later_date_agreed_on_is_renegotiated() -> None:
+    asked = turn("customer", "Could we make it another day?", at(3, 4))
+    moved = turn("agent", "Moved: it will be with you on Monday 9 March instead.", at(3, 4, 19))
+    assert states(PROMISE, asked, moved)[0] == "renegotiated"
+
+
+def test_a_later_date_told_too_late_is_broken() -> None:
+    late = turn("agent", "Sorry, we missed it. It will be with you on Tuesday instead.", at(3, 7))
+    assert states(PROMISE, late)[0] == "broken"
+
+
+def test_business_days_leave_out_weekends_and_holidays() -> None:
+    thursday = date(2026, 4, 2)
+    assert business_days(thursday, 1) == date(2026, 4, 3)
+    assert business_days(thursday, 1, {date(2026, 4, 3), date(2026, 4, 6)}) == date(2026, 4, 7)
+
+
+def test_holidays_are_asked_for_only_when_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name == "holidays":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert commitments([PROMISE])
+    with pytest.raises(MissingExtraError, match="needs holidays"):
+        commitments([PROMISE], holidays_of="GB")
+
+
+def test_holidays_move_working_days() -> None:
+    pytest.importorskip("holidays")
+    message = turn("agent", "We will answer within 1 working day.", at(4, 2, 9))
+    [one] = commitments([message], holidays_of="DE")
+    assert one.due == at(4, 7)
+    with pytest.raises(ValueError, match="country code"):
+        commitments([message], holidays_of="XX")
+
+
+PIECES = st.sampled_from(
+    ["I'll call you", "you'll have it", " by Friday", " tomorrow", " at 9.30", " 31 February",
+     " 99/99/9999", " half past", " between 8 and", " next", " in 999 days", " the 31st", ".", "?",
+     "\n", ", and ", " within 0 hours", "²", " ٣", "İ", " sorry", " thanks", " not "]
+)  # fmt: skip
+TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=25).map("".join))
+MESSAGES = st.lists(
+    st.builds(
+        lambda role, text, days: turn(role, text, SENT + timedelta(days=days)),
+        st.sampled_from(["customer", "agent"]),
+        TEXTS,
+        st.integers(0, 60),
+    ),
+    max_size=6,
+)
+
+
+def found(messages: list[Message]) -> list[tuple[Any, ...]]:
+    return [(c.message_id, c.start, c.end, c.due, c.by) for c in commitments(messages)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(MESSAGES)
+def test_any_text_gives_exact_spans_and_legal_states(messages: list[Message]) -> None:
+    messages = [one.replace(id=str(index)) for index, one in enumerate(messages)]
+    for one in commitments(messages):
+        assert isinstance(one, Commitment)
+        assert messages[int(one.message_id)].text[one.start : one.end] == one.text
+        assert one.state in COMMITMENT_STATES
+    assert commitments(messages) == commitments(messages)
+
+
+@settings(max_examples=100, deadline=None)
+@given(MESSAGES, MESSAGES)
+def test_later_messages_change_states_only(before: list[Message], after: list[Message]) -> None:
+    whole = [one.replace(id=str(index)) for index, one in enumerate([*before, *after])]
+    head = found(whole[: len(before)])
+    assert found(whole)[: len(head)] == head
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS)
+def test_moments_do_not_overlap(text: str) -> None:
+    moments = find_moments(Words(text), SENT)
+    for one, following in pairwise(moments):
+        assert one.first < one.last <= following.first
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a" * 200_000, "1" * 200_000, "by 1 " * 40_000, "\n" * 100_000, "I'll " * 40_000]
+)
+def test_hostile_text_is_read_once(hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    real = _commitments.find_moments
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return real(*arguments)
+
+    monkeypatch.setattr(_commitments, "find_moments", counted)
+    commitments([turn("agent", hostile)])
+    assert looks <= 1
