@@ -181,8 +181,9 @@ def _read_verified(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
         raise UntrustedModelError(
             f"{name} does not match the sha256 of the manifest. Install the model again."
         )
-    # Protocol 2 and later pickles start with 0x80; a safetensors header never is that long.
-    if data[:1] == b"\x80" and data[1:2] <= b"\x05":
+    # Protocol 2 and later pickles start with 0x80 and a small number; so may the length of a
+    # safetensors header, but that is followed by the header's opening brace.
+    if data[:1] == b"\x80" and data[1:2] <= b"\x05" and data[8:9] != b"{":
         raise UntrustedModelError(f"{name} is a pickle; model folders hold data only.")
     return data
 

@@ -138,3 +138,14 @@ def test_the_shipped_model_loads_and_says_what_it_is():
     assert model.name == "en"
     assert model.manifest["licence"] == "Apache-2.0"
     assert sum(len(data) for data in model.files.values()) <= 20_000_000
+
+
+def test_a_header_length_that_looks_like_a_pickle_is_none(tmp_path: Path):
+    for padding in range(2000):
+        data = dump_arrays({"a" * (padding + 1): np.zeros(1, np.int8)})
+        if data[0] == 0x80 and data[1] <= 5:
+            break
+    else:
+        raise AssertionError("no such header among those tried")
+    write_model(tmp_path, name="x", version="1", files={"w.safetensors": data}, about={})
+    assert len(open_model(tmp_path).arrays("w.safetensors")) == 1
