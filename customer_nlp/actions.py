@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float32]
 
 _GRADED: Final = tuple(f"{name}>={grade}" for name in CORE_SIGNALS for grade in (1, 2, 3))
 HIDDEN_WIDTH: Final = 64
+_EPSILON: Final = 1e-4
 
 #: Feature → concept. Several features may tell of one concept; a reason is given once a concept.
 FEATURES: Final[Mapping[str, str]] = (
@@ -162,6 +163,11 @@ class ThreadFeatures:
     def note_bounce(self) -> None:
         """Take into account that a mail of the customer's came back."""
         self._bounced = True
+
+    @property
+    def answered(self) -> bool:
+        """Whether we have written in the thread."""
+        return self._agent > 0
 
     @property
     def decision_maker_joined(self) -> bool:
@@ -332,20 +338,55 @@ class Recommender:
             self._weights = {k: arrays[f"{k}_weights"].astype(np.float32) for k in _HEADS}
             self._bias = {k: arrays[f"{k}_bias"].astype(np.float32) for k in _HEADS}
             self._threshold = np.array(settings["threshold"], np.float32)
+            self._signal_weights = arrays["signal_weights"].astype(np.float32)
+            self._signal_slope = arrays["signal_slope"].astype(np.float32)
+            self._signal_bias = arrays["signal_bias"].astype(np.float32)
+            thresholds = np.array(settings["signal_threshold"], np.float32)
         except KeyError as error:
             raise ModelFormatError(f"The action model lacks {error.args[0]!r}.") from error
         for head, names in _HEADS.items():
             if self._weights[head].shape != (len(_NAMES), len(names)):
                 raise ModelFormatError("The arrays of the action model do not fit together.")
+        if self._signal_weights.shape != (len(_NAMES), len(_GRADED) + len(CUES)):
+            raise ModelFormatError("The arrays of the action model do not fit together.")
+        self._signal_threshold = thresholds[: len(_GRADED)].reshape(len(CORE_SIGNALS), -1)
+        self.cue_thresholds = dict(zip(CUES, thresholds[len(_GRADED) :].tolist(), strict=True))
         self._all_weights = np.concatenate([self._weights[head] for head in _HEADS], axis=1)
         self._all_bias = np.concatenate([self._bias[head] for head in _HEADS])
         concept_of = np.array([CONCEPTS.index(concept) for concept in FEATURES.values()])
         self._by_concept = np.argsort(concept_of, kind="stable")
         self._concept_starts = np.searchsorted(concept_of[self._by_concept], range(len(CONCEPTS)))
 
-    def advise(self, features: ThreadFeatures, *, offer_made: bool) -> Advice:
+    def in_context(self, vector: Floats) -> tuple[Floats, Floats, tuple[int, int, int]]:
+        """Judge the last customer turn again in the light of the turns before it.
+
+        Parameters
+        ----------
+        vector : ndarray of shape (n_features,)
+            `ThreadFeatures.vector`, with an agent's message among the earlier turns.
+
+        Returns
+        -------
+        graded : ndarray of shape (9,)
+            As in `signals.Scores`, now P(grade | the thread so far).
+        cues : ndarray of shape (17,)
+            Likewise.
+        grades : tuple of int
+            Grades of the core signals.
+        """
+        alone = np.clip(vector[: len(_GRADED) + len(CUES)], _EPSILON, 1 - _EPSILON)
+        x = (vector - self._mean) / self._scale
+        logits = (x[:, None] * self._signal_weights).sum(axis=0)
+        logits += np.log(alone / (1 - alone)) * self._signal_slope + self._signal_bias
+        p = sigmoid(logits)
+        graded = p[: len(_GRADED)].reshape(len(CORE_SIGNALS), -1)
+        graded = np.minimum.accumulate(graded, axis=1)
+        passed = np.cumprod(graded >= self._signal_threshold, axis=1).sum(axis=1).tolist()
+        return graded.reshape(-1), p[len(_GRADED) :], (passed[0], passed[1], passed[2])
+
+    def advise(self, vector: Floats, *, offer_made: bool) -> Advice:
         """Say what to do after the last customer turn. Cost: constant."""
-        x = (features.vector() - self._mean) / self._scale
+        x = (vector - self._mean) / self._scale
         heads = self._heads(x)
         probability = sigmoid(heads["action"])
         chosen = self._choose(probability)

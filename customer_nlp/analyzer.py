@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from customer_nlp import actions, timeline
 from customer_nlp.accounts import Account, Contact, OutreachCheck, check
@@ -213,18 +217,46 @@ class Analyzer:
         self, threads: Sequence[Thread], now: datetime | None, *, every_turn: bool
     ) -> Iterator[Analysis]:
         messages = [message for thread in threads for message in thread.messages]
-        scored = score_messages(self._signals, messages)
-        shown = self._shown(scored)
+        alone = score_messages(self._signals, messages)
+        steps: list[_Step] = []
+        start = 0
+        for thread in threads:
+            steps += self._walk(thread, alone[start : start + len(thread)])
+            start += len(thread)
+        shown = self._shown(steps)
         start = 0
         for thread in threads:
             end = start + len(thread)
-            work = _ThreadWork(self, thread, scored[start:end], shown[start:end], now)
+            work = _ThreadWork(self, thread, steps[start:end], shown[start:end], now)
             yield from work.analyses(every_turn=every_turn)
             start = end
 
-    def _shown(self, scored: Sequence[ScoredMessage]) -> list[_Shown]:
+    def _walk(self, thread: Thread, scored: Sequence[ScoredMessage]) -> Iterator[_Step]:
+        """Go once through a thread and judge each customer turn in the light of those before."""
+        features = actions.ThreadFeatures(channel=thread.channel)
+        vector = None
+        for one in scored:
+            actions.observe(features, one)
+            in_context = False
+            if one.message.role == "customer" and one.scores is not None:
+                vector = features.vector()
+                if features.answered:
+                    graded, cues, grades = self._recommender.in_context(vector)
+                    scores = dataclasses.replace(one.scores, graded=graded[None], cues=cues[None])
+                    one = dataclasses.replace(one, scores=scores, grades=grades)
+                    in_context = True
+            yield _Step(
+                one,
+                in_context,
+                vector,
+                tuple(features.facts()),
+                features.decision_maker_joined,
+            )
+
+    def _shown(self, steps: Sequence[_Step]) -> list[_Shown]:
         """Say what each message shows, with the words, for many messages in one pass."""
-        names = [self._names(one) for one in scored]
+        scored = [step.scored for step in steps]
+        names = [self._names(step) for step in steps]
         asked = [i for i, wanted in enumerate(names) if wanted]
         found = self._signals.evidence(
             [scored[i].text for i in asked],
@@ -239,8 +271,9 @@ class Analyzer:
             for one, wanted, said in zip(scored, names, words, strict=True)
         ]
 
-    def _names(self, scored: ScoredMessage) -> list[str]:
+    def _names(self, step: _Step) -> list[str]:
         """Return the core signals, cues or findings at or above their thresholds."""
+        scored = step.scored
         if scored.scores is None:
             return []
         if scored.message.role == "agent":
@@ -248,7 +281,8 @@ class Analyzer:
         if scored.message.role != "customer":
             return []
         graded = [n for n, grade in zip(CORE_SIGNALS, scored.grades, strict=True) if grade]
-        return graded + _above(CUES, scored.scores.cues, self._signals.cue_thresholds)
+        model = self._recommender if step.in_context else self._signals
+        return graded + _above(CUES, scored.scores.cues, model.cue_thresholds)
 
     def review(self, draft: str, thread: ThreadLike | None = None) -> Review:
         """Check a reply before it is sent.
@@ -274,7 +308,10 @@ class Analyzer:
         reply = Message("agent", draft)
         if thread is not None:
             as_thread(thread)
-        [shown] = self._shown(score_messages(self._signals, [_zoned(reply)]))
+        steps = self._walk(
+            Thread("draft", (_zoned(reply),)), score_messages(self._signals, [_zoned(reply)])
+        )
+        [shown] = self._shown(list(steps))
         return Review(shown.analysis.findings)
 
     def check_outreach(
@@ -315,12 +352,29 @@ class Analyzer:
         """Return the probability from which a cue is judged present."""
         return float(self._signals.cue_thresholds[cue])
 
-    def advise(self, features: actions.ThreadFeatures, *, offer_made: bool) -> actions.Advice:
-        """Score the actions for a thread's features."""
-        return self._recommender.advise(features, offer_made=offer_made)
+    def advise(self, step: _Step, *, offer_made: bool) -> actions.Advice:
+        """Score the actions after a customer turn."""
+        if step.vector is None:
+            raise InvalidRecordError("There is no customer turn to advise on.", field="thread")
+        return self._recommender.advise(step.vector, offer_made=offer_made)
 
     def __repr__(self) -> str:
         return f"Analyzer(model={self.model!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One message in its place in the thread.
+
+    ``vector`` holds the features after the last readable customer turn, ``facts`` what is true of
+    the thread so far.
+    """
+
+    scored: ScoredMessage
+    in_context: bool
+    vector: npt.NDArray[np.float32] | None
+    facts: tuple[str, ...]
+    decision_maker_joined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,23 +429,27 @@ class _ThreadWork:
         self,
         analyzer: Analyzer,
         thread: Thread,
-        scored: Sequence[ScoredMessage],
+        steps: Sequence[_Step],
         shown: Sequence[_Shown],
         now: datetime | None,
     ) -> None:
         self._analyzer = analyzer
         self._thread = thread
-        self._scored = scored
+        self._steps = steps
+        self._scored = [step.scored for step in steps]
         self._shown = shown
         self._done = [one.analysis for one in shown]
         self._now = now
-        self._features = actions.ThreadFeatures(channel=thread.channel)
-        self._faulty: list[float] = []
+        self._faulty = [
+            float(one.scores.findings.max())
+            if one.message.role == "agent" and one.scores is not None
+            else 0.0
+            for one in self._scored
+        ]
 
     def analyses(self, *, every_turn: bool) -> Iterator[Analysis]:
         last = len(self._scored) - 1
         for index, scored in enumerate(self._scored):
-            self._take(scored)
             spoken = scored.message.role == "customer" and scored.abstained is None
             if index == last or (every_turn and spoken):
                 if index == last and every_turn and not spoken and self._said_anything(last):
@@ -404,12 +462,6 @@ class _ThreadWork:
             for one in self._scored[:before]
         )
 
-    def _take(self, scored: ScoredMessage) -> None:
-        actions.observe(self._features, scored)
-        reply = scored.message.role == "agent" and scored.scores is not None
-        worst = scored.scores.findings.max() if reply and scored.scores is not None else 0.0
-        self._faulty.append(float(worst))
-
     def _analysis(self, last: int) -> Analysis:
         thread = self._thread if last == len(self._thread) - 1 else self._thread.upto(last + 1)
         turning = timeline.turning_point(
@@ -418,7 +470,7 @@ class _ThreadWork:
                 one.grades[1] if one.message.role == "customer" else 0
                 for one in self._scored[: last + 1]
             ],
-            faulty=self._faulty,
+            faulty=self._faulty[: last + 1],
         )
         return Analysis(
             thread.id,
@@ -431,7 +483,7 @@ class _ThreadWork:
                 thread,
                 now=self._now,
                 turning=turning,
-                decision_maker_joined=self._features.decision_maker_joined,
+                decision_maker_joined=self._steps[last].decision_maker_joined,
             ),
         )
 
@@ -442,7 +494,7 @@ class _ThreadWork:
             reason = self._scored[customers[-1]].abstained if customers else "automatic"
             return Recommendation(None, "none", "normal", abstained=reason)
         at = readable[-1]
-        advice = self._analyzer.advise(self._features, offer_made=self._offer_made(last))
+        advice = self._analyzer.advise(self._steps[last], offer_made=self._offer_made(last))
         live = self._live(at, last)
         return Recommendation(
             advice.primary,
@@ -507,7 +559,7 @@ class _ThreadWork:
         for concept, name in actions.FROM_NOW.items():
             if f"now.{name}" in live:
                 live[concept] = live[f"now.{name}"]
-        live.update(dict.fromkeys(self._features.facts(), (-1, "")))
+        live.update(dict.fromkeys(self._steps[last].facts, (-1, "")))
         return live
 
     def _words(self, index: int, name: str) -> tuple[Evidence, ...]:

@@ -33,12 +33,12 @@ MIN_CLAUSE_TOKENS: Final = 3
 MAX_CLAUSE_TOKENS: Final = 14
 #: Neighbours join a range while they carry at least this share of its peak.
 JOINED_SHARE: Final = 0.15
-#: A second range must carry at least this share of what the first one does.
-SECOND_SHARE: Final = 0.5
+#: A further range must carry at least this share of what the first one does.
+SECOND_SHARE: Final = 0.3
 MIN_RANGE_TOKENS: Final = 2
-#: Ranges proposed for each score; up to two of those that are confirmed are given.
-PROPOSALS: Final = 3
-MAX_RANGES: Final = 2
+#: Ranges proposed for each score; up to three of those that are confirmed are given.
+PROPOSALS: Final = 4
+MAX_RANGES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,7 +100,7 @@ def find_evidence(network: Network, questions: Sequence[Question]) -> list[list[
     Returns
     -------
     list of list of list of (start, end)
-        For every question and column up to two ranges, the strongest first; empty when no removal
+        For every question and column up to three ranges, the strongest first; empty when no removal
         lowers the score. Cost: linear in the tokens; a text costs about four passes.
     """
     proposals = [_proposals(network, question) for question in questions]

@@ -8,6 +8,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,15 @@ from customer_nlp.signals import OUTPUTS, SignalModel, score_messages
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import TokenIds, Vocabulary
 from customer_nlp.training.corpus import Corpus, Gold, LabelledThread, load_corpus
-from customer_nlp.training.examples import FOLDS, Example, examples, fold_of, targets
+from customer_nlp.training.examples import (
+    FOLDS,
+    N_CUSTOMER,
+    Example,
+    customer_target,
+    examples,
+    fold_of,
+    targets,
+)
 from customer_nlp.training.linear import LinearFeatures, fit_column
 from customer_nlp.training.student import build_vocabulary, fit_student, starting_vectors
 from customer_nlp.training.teacher import SoftLabels, load_soft_labels
@@ -197,62 +206,99 @@ def _packed(arrays: dict[str, Floats]) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def turn_vectors(
-    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]
-) -> tuple[Floats, list[Gold], list[LabelledThread]]:
-    """Return the features after every customer turn that has a gold, with that gold.
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """Every customer turn with a gold; `answered` says whether we had written before it."""
+
+    x: Floats
+    golds: list[Gold]
+    signals: Floats
+    folds: npt.NDArray[np.intp]
+    answered: npt.NDArray[np.bool_]
+
+
+def customer_turns(models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]) -> _Turns:
+    """Return the features after every customer turn that has a gold, with its labels.
 
     Each thread is scored by the model whose linear part has not seen its fold.
     """
-    vectors, golds, owners = [], [], []
+    vectors, golds, signals, folds, answered = [], [], [], [], []
     for labelled in threads:
+        fold = fold_of(labelled.group)
         features = ThreadFeatures(channel=labelled.thread.channel)
-        scored = score_messages(models[fold_of(labelled.group)], labelled.thread.messages)
+        scored = score_messages(models[fold], labelled.thread.messages)
         for one, (_, labels) in zip(scored, labelled.turns, strict=True):
             observe(features, one)
-            if labels.gold is not None:
+            if labels.gold is not None and labels.grades is not None:
                 vectors.append(features.vector())
                 golds.append(labels.gold)
-                owners.append(labelled)
-    return np.stack(vectors), golds, owners
+                signals.append(customer_target(labels.grades, labels.cues)[:N_CUSTOMER])
+                folds.append(fold)
+                answered.append(features.answered)
+    return _Turns(np.stack(vectors), golds, np.stack(signals), np.array(folds), np.array(answered))
 
 
 def fit_actions(
     models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
     """Fit the action model on the threads outside test; thresholds on held-out folds."""
-    known = [one for one in threads if one.split != "test"]
-    x, golds, owners = turn_vectors(models, known)
-    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
-    z = (x - mean) / scale
-    folds = np.array([fold_of(one.group) for one in owners])
-    wanted = np.array([[a in gold.actions for a in ACTIONS] for gold in golds])
+    turns = customer_turns(models, [one for one in threads if one.split != "test"])
+    mean, scale = turns.x.mean(axis=0), np.maximum(turns.x.std(axis=0), 0.05)
+    z = (turns.x - mean) / scale
+    wanted = np.array([[name in gold.actions for name in ACTIONS] for gold in turns.golds])
     arrays: dict[str, npt.NDArray[Any]] = {"mean": mean, "scale": scale}
-    thresholds: list[float] = []
-    weights: list[Floats] = []
-    biases: list[float] = []
-    for column, name in enumerate(ACTIONS):
-        y = wanted[:, column].astype(int)
-        held_out = np.zeros(len(y), np.float32)
-        for fold in sorted(set(folds)):
-            w, b = _logistic(z[folds != fold], y[folds != fold])
-            held_out[folds == fold] = z[folds == fold] @ w + b
-        slope, offset = fit_platt(held_out, y)
-        threshold, f1 = best_threshold(sigmoid(slope * held_out + offset), y)
-        w, b = _logistic(z, y)
-        weights.append(slope * w)
-        biases.append(slope * b + offset)
-        thresholds.append(round(threshold, 4))
-        _say(f"action {name}: {y.sum()} of {len(y)}, held-out F1 {f1:.3f}")
-    arrays["action_weights"] = np.stack(weights, axis=1).astype(np.float32)
-    arrays["action_bias"] = np.array(biases, np.float32)
+    fitted = [_fit_head(z, wanted[:, i], turns.folds, name) for i, name in enumerate(ACTIONS)]
+    arrays["action_weights"] = np.stack([one[0] for one in fitted], axis=1).astype(np.float32)
+    arrays["action_bias"] = np.array([one[1] for one in fitted], np.float32)
     for head, names, labels in (
-        ("primary", ACTIONS, [gold.primary for gold in golds]),
-        ("channel", CHANNELS, [gold.channel for gold in golds]),
-        ("timing", TIMINGS, [gold.timing for gold in golds]),
+        ("primary", ACTIONS, [gold.primary for gold in turns.golds]),
+        ("channel", CHANNELS, [gold.channel for gold in turns.golds]),
+        ("timing", TIMINGS, [gold.timing for gold in turns.golds]),
     ):
         arrays[f"{head}_weights"], arrays[f"{head}_bias"] = _multinomial(z, labels, names)
-    return arrays, {"features": list(FEATURES), "threshold": thresholds}
+    settings: dict[str, Any] = {"features": list(FEATURES)}
+    settings["threshold"] = [one[2] for one in fitted]
+    later, settings["signal_threshold"] = _fit_context(turns, z)
+    return arrays | later, settings
+
+
+def _fit_context(turns: _Turns, z: Floats) -> tuple[dict[str, npt.NDArray[Any]], list[float]]:
+    """Fit what each signal is in the light of earlier turns, on turns after a reply of ours."""
+    ours = turns.answered
+    alone = np.clip(turns.x[ours, :N_CUSTOMER], 1e-4, 1 - 1e-4)
+    own = np.log(alone / (1 - alone))
+    fitted = [
+        _fit_head(
+            np.column_stack([z[ours], own[:, i]]),
+            turns.signals[ours, i] > 0,
+            turns.folds[ours],
+            f"{OUTPUTS[i]} in context",
+        )
+        for i in range(N_CUSTOMER)
+    ]
+    weights = np.stack([one[0] for one in fitted], axis=1).astype(np.float32)
+    arrays = {
+        "signal_weights": weights[:-1],
+        "signal_slope": weights[-1],
+        "signal_bias": np.array([one[1] for one in fitted], np.float32),
+    }
+    return arrays, [one[2] for one in fitted]
+
+
+def _fit_head(
+    z: Floats, wanted: npt.NDArray[np.bool_], folds: npt.NDArray[np.intp], name: str
+) -> tuple[Floats, float, float]:
+    """Fit one yes/no output: weights and bias calibrated, and threshold, on held-out folds."""
+    y = wanted.astype(int)
+    held_out = np.zeros(len(y), np.float32)
+    for fold in sorted(set(folds.tolist())):
+        w, b = _logistic(z[folds != fold], y[folds != fold])
+        held_out[folds == fold] = z[folds == fold] @ w + b
+    slope, offset = fit_platt(held_out, y)
+    threshold, f1 = best_threshold(sigmoid(slope * held_out + offset), y)
+    _say(f"{name}: {y.sum()} of {len(y)}, held-out F1 {f1:.3f}")
+    weights, bias = _logistic(z, y)
+    return slope * weights, slope * bias + offset, round(threshold, 4)
 
 
 def _logistic(x: Floats, y: npt.NDArray[np.integer]) -> tuple[Floats, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,14 +14,23 @@ from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.signals import OUTPUTS
 from customer_nlp.training.corpus import Corpus
 
-__all__ = ["FOLDS", "Example", "examples", "fold_of", "targets"]
+__all__ = [
+    "FOLDS",
+    "N_CUSTOMER",
+    "Example",
+    "customer_target",
+    "examples",
+    "fold_of",
+    "targets",
+]
 
 Floats = npt.NDArray[np.float32]
 
 #: Parts of the cross-fit; a group (thread, conversation, near-duplicates) is never cut.
 FOLDS: Final = 3
 _N_GRADES: Final = len(CORE_SIGNALS) * MAX_GRADE
-_N_CUSTOMER: Final = _N_GRADES + len(CUES)
+#: Columns of the targets that customers' messages have.
+N_CUSTOMER: Final = _N_GRADES + len(CUES)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,7 +69,7 @@ def examples(corpus: Corpus) -> list[Example]:
             row["split"],
             row["group"],
             row["text"].strip() if row["source"] == "written" else row["text"],
-            _customer_target([row[name] for name in CORE_SIGNALS], row["cues"]),
+            customer_target(row, row["cues"]),
             {} if row["source"] == "written" else dict(row["evidence"]),
         )
         for row in _records(corpus.messages)
@@ -84,20 +93,21 @@ def _records(frame: Any) -> list[dict[str, Any]]:
     return list(frame.to_dict("records"))
 
 
-def _customer_target(grades: Sequence[int], cues: Iterable[str]) -> Floats:
+def customer_target(grades: Mapping[str, Any], cues: Iterable[str]) -> Floats:
+    """Return the targets of a customer message: NaN where only agents' messages have any."""
     target = np.full(len(OUTPUTS), np.nan, np.float32)
-    for column, grade in enumerate(grades):
+    for column, name in enumerate(CORE_SIGNALS):
         for step in range(MAX_GRADE):
-            target[column * MAX_GRADE + step] = grade > step
+            target[column * MAX_GRADE + step] = grades[name] > step
     shown = set(cues)
-    target[_N_GRADES:_N_CUSTOMER] = [cue in shown for cue in CUES]
+    target[_N_GRADES:N_CUSTOMER] = [cue in shown for cue in CUES]
     return target
 
 
 def _agent_target(findings: Iterable[str]) -> Floats:
     target = np.full(len(OUTPUTS), np.nan, np.float32)
     found = set(findings)
-    target[_N_CUSTOMER:] = [name in found for name in FINDINGS]
+    target[N_CUSTOMER:] = [name in found for name in FINDINGS]
     return target
 
 
