@@ -23,6 +23,8 @@ __all__ = ["help_text", "main"]
 
 #: Rows of the table that `score` prints; the file holds all.
 MAX_ROWS: Final = 40
+#: Pieces of evidence that a row of it shows.
+MAX_WORDS: Final = 3
 _PLAIN_WIDTH: Final = 140
 _STYLES: Final = {"confusion": "black on yellow", "frustration": "white on red",
                   "churn_risk": "white on magenta"}  # fmt: skip
@@ -267,7 +269,8 @@ def _row(thread: Thread, record: dict[str, Any]) -> list[Any]:
         cells = [name, who, "-", "", "", f"({advice['abstained']})"]
     else:
         top = next(one for one in advice["actions"] if one["action"] == advice["primary"])
-        words = " … ".join(dict.fromkeys(_printable(e["text"]) for e in top["evidence"]))
+        found = dict.fromkeys(_printable(e["text"]) for e in top["evidence"])
+        words = " … ".join(list(found)[:MAX_WORDS])
         cells = [name, who, advice["primary"], f"{top['probability']:.2f}", advice["channel"],
                  f"“{words}”" if words else "; ".join(top["because"])]  # fmt: skip
     return [Text(_printable(cell)) for cell in cells]

@@ -252,7 +252,7 @@ def peer_lines(analyzer: Analyzer, rows: Sequence[Example], split: str) -> Itera
             cells.append(
                 interval(lambda r, y=y, p=p: average_precision(y[r], p[r]), groups)  # type: ignore[misc]
                 if p is not None
-                else "not installed"
+                else "–"
             )
         lines.append(cells)
     yield "Average precision beside peers, all trained on the same messages:"
