@@ -176,14 +176,14 @@ def fit_student(
         for rows in batches.shuffled():
             ids, lengths = batches.padded(torch, rows)
             known = ~torch.isnan(labels[rows])
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            loss: Any = torch.nn.functional.binary_cross_entropy_with_logits(
                 _forward(torch, net, ids, lengths, settings.dropout),
                 torch.nan_to_num(labels[rows]),
                 reduction="none",
             )
             loss = (loss * known * column_weight * shares[rows][:, None]).sum() / len(rows) / 10
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)
