@@ -17,7 +17,7 @@ from customer_nlp.records import Evidence
 from customer_nlp.signals._evidence import Question, find_evidence
 from customer_nlp.signals._messages import ScoredMessage, score_messages
 from customer_nlp.signals._network import Network
-from customer_nlp.signals._tokens import OOV_BUCKETS, TokenIds, Vocabulary, token_spans
+from customer_nlp.signals._tokens import UNKNOWN_ROWS, TokenIds, Vocabulary, token_spans
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +166,7 @@ class SignalModel:
         self.finding_thresholds = dict(
             zip(FINDINGS, thresholds[_N_GRADES + _N_CUES :].tolist(), strict=True)
         )
-        self._first_unknown = self._vocabulary.rows - OOV_BUCKETS
+        self._first_unknown = self._vocabulary.rows - UNKNOWN_ROWS
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Score texts, all outputs at once. Cost: linear in their characters."""

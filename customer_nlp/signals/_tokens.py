@@ -7,7 +7,6 @@ insensitive to them.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,9 +15,9 @@ import numpy.typing as npt
 
 __all__ = [
     "BOUNDARY",
-    "OOV_BUCKETS",
     "SPECIALS",
     "TOKEN",
+    "UNKNOWN_ROWS",
     "TokenIds",
     "Vocabulary",
     "fold",
@@ -31,8 +30,8 @@ Ids = npt.NDArray[np.intp]
 BOUNDARY: Final = "\0"
 _URL_TOKEN: Final = "_url_"  # noqa: S105 - a token of text
 SPECIALS: Final = (BOUNDARY, _URL_TOKEN, "@", "_num_", "_nth_")
-#: Unknown words share a row by their ending, which tells most of their grammar.
-OOV_BUCKETS: Final = 256
+#: Unknown words, people's names among them, share one row: what somebody is called says nothing.
+UNKNOWN_ROWS: Final = 1
 
 #: A word or number with an inner apostrophe, a run of ! and ?, dots, one symbol.
 TOKEN: Final = re.compile(r"\w+(?:'\w+)?|[!?]+|\.\.+|[^\w\s]")
@@ -89,7 +88,7 @@ class Vocabulary(dict[str, int]):
     Parameters
     ----------
     tokens : iterable of str
-        In row order; starts with `SPECIALS`. The out-of-vocabulary rows follow the last one.
+        In row order; starts with `SPECIALS`. One row for all other words follows the last one.
     """
 
     def __init__(self, tokens: Iterable[str]) -> None:
@@ -101,7 +100,7 @@ class Vocabulary(dict[str, int]):
     @property
     def rows(self) -> int:
         """Number of rows that a table over this vocabulary needs."""
-        return self._listed + OOV_BUCKETS
+        return self._listed + UNKNOWN_ROWS
 
     def __missing__(self, token: str) -> int:
         if token[0].isdigit():
@@ -114,7 +113,7 @@ class Vocabulary(dict[str, int]):
     def _fallback(self, token: str) -> int:
         if token[0] in "!?":
             folded = "?!" if "?" in token and "!" in token else token[0] * min(len(token), 3)
-            return self.get(folded, self._bucket(token))
+            return self.get(folded, self._listed)
         # "soooo" -> "soo" -> "so": lengthened words keep their meaning
         for kept in (2, 1):
             shorter = re.sub(r"(.)\1{2,}", lambda match: match.group(1) * kept, token)  # noqa: B023
@@ -122,10 +121,7 @@ class Vocabulary(dict[str, int]):
                 return row
         if token.endswith("'s") and (row := self.get(token[:-2])) is not None:
             return row
-        return self._bucket(token)
-
-    def _bucket(self, token: str) -> int:
-        return self._listed + zlib.crc32(token[-3:].encode("utf-8", "surrogatepass")) % OOV_BUCKETS
+        return self._listed
 
 
 class TokenIds:

@@ -30,6 +30,16 @@ DIMENSIONS: Final = 64
 WINDOWS: Final = 96
 HIDDEN: Final = 64
 _MAX_TOKENS: Final = 300
+#: A token with a capital inside sentences in at least this share of its uses is a name.
+NAME_SHARE: Final = 0.6
+#: Written with a capital without being names of anybody.
+CALENDAR: Final = frozenset(
+    {
+        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+        "january", "february", "march", "april", "may", "june", "july", "august", "september",
+        "october", "november", "december", "christmas", "easter", "english", "i",
+    }
+)  # fmt: skip
 _NAMES_OF_SPECIALS: Final = {"_url_": "url", "@": "user", "_num_": "number", "_nth_": "third"}
 
 
@@ -67,15 +77,37 @@ class Settings:
 
 
 def build_vocabulary(texts: Iterable[str], *, size: int = VOCABULARY_SIZE) -> list[str]:
-    """Return the most frequent tokens, seen at least three times, after the special ones."""
+    """Return the most frequent tokens, seen at least three times, after the special ones.
+
+    Proper names are left out, so that no name of a person, firm or product moves a score: tokens
+    that stand with a capital inside sentences far more often than without one.
+    """
     counts: Counter[str] = Counter()
+    named: Counter[str] = Counter()
+    plain: Counter[str] = Counter()
     for text in texts:
         counts.update(TOKEN.findall(fold(text)))
+        before = "."
+        for token in TOKEN.findall(text):
+            if token[:1].islower():
+                plain[token] += 1
+            elif token.istitle() and before[0] not in ".!?:-*>\"'(":
+                named[token.lower()] += 1
+            before = token
+    names = {
+        token
+        for token, n in named.items()
+        if n >= NAME_SHARE * (n + plain[token]) and token not in CALENDAR
+    }
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     words = [
         token
         for token, count in ranked
-        if count >= 3 and token not in SPECIALS and not token[0].isdigit() and len(token) <= 30
+        if count >= 3
+        and token not in SPECIALS
+        and token not in names
+        and not token[0].isdigit()
+        and len(token) <= 30
     ]
     return [*SPECIALS, *words[:size]]
 
