@@ -9,14 +9,19 @@ from typing import Final
 
 from customer_nlp.records import Message, Thread, ThreadState
 from customer_nlp.timeline._commitments import commitments
+from customer_nlp.timeline._conflicts import Conflict, Unanswered, conflicts, unanswered
 
 __all__ = [
+    "Conflict",
     "Participants",
+    "Unanswered",
     "bounced",
     "commitments",
+    "conflicts",
     "reports",
     "thread_state",
     "turning_point",
+    "unanswered",
 ]
 
 _WORDS: Final = {
