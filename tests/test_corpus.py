@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from customer_nlp import codebook
+from customer_nlp.accounts import REASONS
 from customer_nlp.codebook import ACTIONS, CORE_SIGNALS, CUES, FINDINGS, action_problems
 from customer_nlp.errors import MissingExtraError, SourceError
 from customer_nlp.records import COMMITMENT_STATES, ZONE_KINDS
@@ -362,6 +363,21 @@ def test_outreach_cases_are_whole(outreach):
     assert len({case["id"] for case in outreach}) == len(outreach)
     assert {case["split"] for case in outreach} <= SPLITS
     assert all(case["split"] == split_of(case["group"]) for case in outreach)
+    for case in outreach:
+        assert case["decision"] in {"go", "hold", "correct_record"}
+        assert case["reasons"]
+        assert set(case["reasons"]) <= set(REASONS)
+        assert case["why"]
+
+
+def test_a_tenth_of_the_outreach_cases_is_read_twice(outreach):
+    second = _json_lines("outreach_second.jsonl")
+    ids = {case["id"] for case in outreach}
+    assert len(second) >= len(outreach) // 10
+    assert {case["id"] for case in second} <= ids
+    for case in second:
+        assert case["decision"] in {"go", "hold", "correct_record"}
+        assert set(case["reasons"]) <= set(REASONS)
 
 
 # --- labels on public messages

@@ -352,5 +352,24 @@ def card(root: Path) -> str:
         ],
     )
     return (
-        f"{counts(root)}\n**Agreement**\n\n{_agreement(root)}\n**Show, don't tell**\n\n{shares}\n"
+        f"{counts(root)}\n**Agreement**\n\n{_agreement(root)}\n**Outreach**\n\n{_outreach(root)}\n"
+        f"**Show, don't tell**\n\n{shares}\n"
     )
+
+
+def _outreach(root: Path) -> str:
+    """Count outreach cases by decision, and how many of those read twice were decided alike."""
+    folder = root / "corpus"
+    first, second = (
+        {case["id"]: case for case in map(json.loads, text.splitlines())}
+        for text in (
+            (folder / "outreach.jsonl").read_text(encoding="utf-8"),
+            (folder / "outreach_second.jsonl").read_text(encoding="utf-8"),
+        )
+    )
+    decisions = Counter(case["decision"] for case in first.values())
+    same = sum(first[name]["decision"] == case["decision"] for name, case in second.items())
+    rows: list[list[object]] = [[name, n] for name, n in sorted(decisions.items())]
+    rows.append(["read twice", len(second)])
+    rows.append(["of these decided alike", same])
+    return _table(["outreach cases", "count"], rows)
