@@ -40,7 +40,7 @@ from customer_nlp.text import segment
 
 __all__ = ["Analyzer", "as_thread", "load"]
 
-ThreadLike = Thread | str | Sequence[Message | Mapping[str, Any]]
+ThreadLike = Thread | Message | str | Sequence[Message | Mapping[str, Any]]
 
 #: Threads scored in one go by `analyze_many`; results do not depend on it.
 _THREADS_AT_ONCE: Final = 64
@@ -305,13 +305,11 @@ class Analyzer:
         InvalidRecordError
             When `draft` is no str, or `thread` nothing that can be taken for one.
         """
-        reply = Message("agent", draft)
         if thread is not None:
             as_thread(thread)
-        steps = self._walk(
-            Thread("draft", (_zoned(reply),)), score_messages(self._signals, [_zoned(reply)])
-        )
-        [shown] = self._shown(list(steps))
+        reply = as_thread(Message("agent", draft), identifier="draft")
+        scored = score_messages(self._signals, reply.messages)
+        [shown] = self._shown(list(self._walk(reply, scored)))
         return Review(shown.analysis.findings)
 
     def check_outreach(

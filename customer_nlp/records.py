@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from customer_nlp.codebook import ACTIONS, CHANNELS, FINDINGS, MAX_GRADE, ROLES, SIGNALS, TIMINGS
 from customer_nlp.errors import InvalidRecordError
@@ -35,8 +35,6 @@ __all__ = [
     "ThreadState",
     "Zone",
 ]
-
-Role = Literal["customer", "agent", "system"]
 
 SCHEMA: Final = "customer-nlp/analysis/1"
 ZONE_KINDS: Final = ("new", "quote", "signature", "disclaimer", "forward")

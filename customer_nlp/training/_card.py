@@ -359,13 +359,9 @@ def card(root: Path) -> str:
 
 def _outreach(root: Path) -> str:
     """Count outreach cases by decision, and how many of those read twice were decided alike."""
-    folder = root / "corpus"
     first, second = (
-        {case["id"]: case for case in map(json.loads, text.splitlines())}
-        for text in (
-            (folder / "outreach.jsonl").read_text(encoding="utf-8"),
-            (folder / "outreach_second.jsonl").read_text(encoding="utf-8"),
-        )
+        {case["id"]: case for case in _read_json_lines(root / "corpus" / name)}
+        for name in ("outreach.jsonl", "outreach_second.jsonl")
     )
     decisions = Counter(case["decision"] for case in first.values())
     same = sum(first[name]["decision"] == case["decision"] for name, case in second.items())

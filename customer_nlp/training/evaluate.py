@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.float32]
 
 RESAMPLES: Final = 500
 PREVALENCES: Final = (0.01, 0.05, 0.15)
+#: A labelled thread and what is said of all of it.
+_Whole = tuple[LabelledThread, Analysis]
 LENGTHS: Final = ((0, 80), (80, 200), (200, 10**9))
 BEGIN: Final = "<!-- figures: begin (made by `customer-nlp evaluate --card`) -->"
 END: Final = "<!-- figures: end -->"
@@ -167,6 +169,8 @@ def thread_lines(analyzer: Analyzer, threads: Sequence[LabelledThread]) -> Itera
                 gold.append(labels.gold)
                 said.append(after[message.id])
                 groups.append(labelled.group)
+    analyses = analyzer.analyze_many(labelled.thread for labelled in threads)
+    whole = list(zip(threads, analyses, strict=True))
     y = np.array([[name in one.actions for name in ACTIONS] for one in gold])
     p = np.array([[name in _names(one) for name in ACTIONS] for one in said])
 
@@ -185,24 +189,23 @@ def thread_lines(analyzer: Analyzer, threads: Sequence[LabelledThread]) -> Itera
             ["`call_now` F1", interval(lambda r: f1(y[r, 0], p[r, 0]), groups)],
             ["channel right", share([g.channel == a.recommendation.channel for g, a in pairs])],
             ["timing right", share([g.timing == a.recommendation.timing for g, a in pairs])],
-            ["evidence overlaps the reader's, of true positives", _evidence(analyzer, threads)],
+            ["evidence overlaps the reader's, of true positives", _evidence(whole)],
         ],
     )
     yield ""
     scores = ", ".join(f"`{n}` {f1(y[:, i], p[:, i]):.2f}" for i, n in enumerate(ACTIONS))
     yield f"Actions, F1: {scores}."
     yield ""
-    yield from _findings(analyzer, threads)
+    yield from _findings(whole)
 
 
 def _names(analysis: Analysis) -> set[str]:
     return {one.action for one in analysis.recommendation.actions}
 
 
-def _evidence(analyzer: Analyzer, threads: Sequence[LabelledThread]) -> str:
+def _evidence(whole: Sequence[_Whole]) -> str:
     hits = total = 0
-    for labelled in threads:
-        analysis = analyzer.analyze(labelled.thread)
+    for labelled, analysis in whole:
         for shown, (_, labels) in zip(analysis.messages, labelled.turns, strict=True):
             for name in CORE_SIGNALS if labels.grades else ():
                 signal = shown.signal(name)
@@ -217,10 +220,9 @@ def _evidence(analyzer: Analyzer, threads: Sequence[LabelledThread]) -> str:
     return f"{hits / max(total, 1):.2f} (of {total})"
 
 
-def _findings(analyzer: Analyzer, threads: Sequence[LabelledThread]) -> Iterator[str]:
+def _findings(whole: Sequence[_Whole]) -> Iterator[str]:
     wanted, found = [], []
-    for labelled in threads:
-        analysis = analyzer.analyze(labelled.thread)
+    for labelled, analysis in whole:
         for shown, (_, labels) in zip(analysis.messages, labelled.turns, strict=True):
             if labels.findings is not None:
                 wanted.append([name in labels.findings for name in FINDINGS])

@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ CALENDAR: Final = frozenset(
 _NAMES_OF_SPECIALS: Final = {"_url_": "url", "@": "user", "_num_": "number", "_nth_": "third"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How the student is fitted.
 
@@ -58,22 +60,12 @@ class Settings:
         Of everything random: the same inputs give the same bytes on the same machine.
     """
 
-    def __init__(
-        self,
-        *,
-        epochs: int = 8,
-        batch: int = 128,
-        learning_rate: float = 2e-3,
-        word_dropout: float = 0.1,
-        dropout: float = 0.15,
-        seed: int = 1,
-    ) -> None:
-        self.epochs = epochs
-        self.batch = batch
-        self.learning_rate = learning_rate
-        self.word_dropout = word_dropout
-        self.dropout = dropout
-        self.seed = seed
+    epochs: int = 8
+    batch: int = 128
+    learning_rate: float = 2e-3
+    word_dropout: float = 0.1
+    dropout: float = 0.15
+    seed: int = 1
 
 
 def build_vocabulary(texts: Iterable[str], *, size: int = VOCABULARY_SIZE) -> list[str]:
