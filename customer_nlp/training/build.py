@@ -63,7 +63,7 @@ def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
         fold: SignalModel(ModelFolder(NAME, VERSION, {}, message.files(fold)))
         for fold in range(FOLDS)
     }
-    action_arrays, settings = fit_actions(by_fold, corpus.threads)
+    action_arrays, settings = fit_actions(by_fold, [*corpus.threads, *corpus.posts])
     files["actions.safetensors"] = dump_arrays(action_arrays)
     files["actions.json"] = _json(settings)
     write_model(out, name=NAME, version=VERSION, files=files, about=_about(corpus, rows))

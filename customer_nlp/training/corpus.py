@@ -161,6 +161,11 @@ class Corpus:
         return [_thread(record) for record in _json_lines(self.root / "corpus" / "threads.jsonl")]
 
     @cached_property
+    def posts(self) -> list[LabelledThread]:
+        """Short public posts and chats of our own writing, mostly a single message each."""
+        return [_thread(record) for record in _json_lines(self.root / "corpus" / "posts.jsonl")]
+
+    @cached_property
     def outreach(self) -> list[dict[str, Any]]:
         """The outreach cases, as plain records."""
         return list(_json_lines(self.root / "corpus" / "outreach.jsonl"))
@@ -169,20 +174,21 @@ class Corpus:
     def messages(self) -> pd.DataFrame:
         """All labelled customer messages, one a row.
 
-        Columns: ``source`` (``written`` for ours), ``id``, ``role``, ``text``, ``context`` (tuple
-        of (role, text), oldest first), one column a core signal (0-3), ``cues`` (tuple),
+        Columns: ``source`` (``written`` and ``post`` for ours), ``id``, ``role``, ``text``,
+        ``context`` (tuple of (role, text), oldest first), one column a core signal (0-3), ``cues`` (tuple),
         ``evidence`` (core signal to ranges of ``text``), ``chosen`` (random, enriched or written),
         ``split``, ``group``, ``thread`` (its id, missing for real messages). The text of a written
         message is its new text, and its context all earlier turns.
         """
         rows = [row for source in SOURCES for row in _real_rows(self.root, self.raw, source)]
-        rows += _written_rows(self.threads)
+        rows += _written_rows(self.threads, "written")
+        rows += _written_rows(self.posts, "post")
         return _frame(rows, _MESSAGE_COLUMNS)
 
     @cached_property
     def agent_messages(self) -> pd.DataFrame:
-        """The agents' messages of the written threads: text, context, findings, split, thread."""
-        return _frame(list(_agent_rows(self.threads)), _AGENT_COLUMNS)
+        """The agents' messages of our own writing: text, context, findings, split, thread."""
+        return _frame(list(_agent_rows([*self.threads, *self.posts])), _AGENT_COLUMNS)
 
 
 def load_corpus(
@@ -341,13 +347,13 @@ def _ranges(field: str) -> Ranges:
     return tuple((int(start), int(end)) for start, end in pairs)
 
 
-def _written_rows(threads: list[LabelledThread]) -> Iterator[dict[str, Any]]:
+def _written_rows(threads: list[LabelledThread], source: str) -> Iterator[dict[str, Any]]:
     for labelled in threads:
         context: tuple[tuple[str, str], ...] = ()
         for message, labels in labelled.turns:
             if labels.grades is not None:
                 yield {
-                    "source": "written",
+                    "source": source,
                     "id": message.id,
                     "role": message.role,
                     "text": message.new_text,

@@ -29,6 +29,8 @@ Floats = npt.NDArray[np.float32]
 #: Parts of the cross-fit; a group (thread, conversation, near-duplicates) is never cut.
 FOLDS: Final = 3
 _N_GRADES: Final = len(CORE_SIGNALS) * MAX_GRADE
+#: Sources of our own writing; the others are public.
+OWN: Final = frozenset({"written", "post"})
 #: Columns of the targets that customers' messages have.
 N_CUSTOMER: Final = _N_GRADES + len(CUES)
 
@@ -68,9 +70,9 @@ def examples(corpus: Corpus) -> list[Example]:
             row["source"],
             row["split"],
             row["group"],
-            row["text"].strip() if row["source"] == "written" else row["text"],
+            row["text"].strip() if row["source"] in OWN else row["text"],
             customer_target(row, row["cues"]),
-            {} if row["source"] == "written" else dict(row["evidence"]),
+            {} if row["source"] in OWN else dict(row["evidence"]),
         )
         for row in _records(corpus.messages)
     ]

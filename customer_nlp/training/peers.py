@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from customer_nlp.codebook import CORE_SIGNALS, MAX_GRADE
 from customer_nlp.signals._tokens import fold
 from customer_nlp.training.examples import Example, targets
 from customer_nlp.training.teacher import load_soft_labels
@@ -17,6 +18,9 @@ from customer_nlp.training.teacher import load_soft_labels
 __all__ = ["PEERS", "Peer"]
 
 Floats = npt.NDArray[np.float32]
+#: Columns of the targets that say whether a core signal is there at all.
+_FIRST_GRADES: Final = tuple(range(0, len(CORE_SIGNALS) * MAX_GRADE, MAX_GRADE))
+_TEXTCAT_EPOCHS: Final = 6
 #: Takes train rows, test rows and a column of the targets; ``None`` when not installed.
 Peer = Callable[[Sequence[Example], Sequence[Example], int], Floats | None]
 
@@ -56,8 +60,8 @@ def minilm(train: Sequence[Example], test: Sequence[Example], column: int) -> Fl
     return _logistic(x, targets(train)[:, column], z)
 
 
-def tuned_minilm(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
-    """MiniLM fine-tuned on the same messages: the teacher's own cached judgements."""
+def tuned_encoder(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
+    """Ask an encoder fine-tuned on the same messages: the teacher's own cached judgements."""
     del train
     try:
         known = load_soft_labels().held_out
@@ -66,6 +70,40 @@ def tuned_minilm(train: Sequence[Example], test: Sequence[Example], column: int)
     if not all(row.key in known for row in test):
         return None
     return np.array([known[row.key][column] for row in test], np.float32)
+
+
+def textcat(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
+    """Train the text categoriser of spaCy, as it comes, on all core signals at once."""
+    wanted = targets(train)[:, _FIRST_GRADES] > 0
+    asked = tuple(row.text for row in test)
+    scores = _textcat(tuple(row.text for row in train), wanted.tobytes(), asked)
+    return None if scores is None else scores[:, _FIRST_GRADES.index(column)]
+
+
+@lru_cache(maxsize=1)
+def _textcat(texts: tuple[str, ...], wanted: bytes, asked: tuple[str, ...]) -> Floats | None:
+    try:
+        import spacy
+        from spacy.training import Example as Pair
+    except ImportError:
+        return None
+    labels = np.frombuffer(wanted, np.bool_).reshape(len(texts), -1)
+    names = [str(column) for column in _FIRST_GRADES]
+    spacy.util.fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("textcat_multilabel")
+    pairs = [
+        Pair.from_dict(nlp.make_doc(text), {"cats": dict(zip(names, map(float, row), strict=True))})
+        for text, row in zip(texts, labels.tolist(), strict=True)
+    ]
+    nlp.initialize(lambda: pairs)
+    rng = np.random.default_rng(0)
+    for _ in range(_TEXTCAT_EPOCHS):
+        order = rng.permutation(len(pairs))
+        for start in range(0, len(pairs), 128):
+            nlp.update([pairs[i] for i in order[start : start + 128]], drop=0.2)
+    said = [doc.cats for doc in nlp.pipe(asked)]
+    return np.array([[cats[name] for name in names] for cats in said], np.float32)
 
 
 def _logistic(x: Any, y: Floats, z: Any) -> Floats:
@@ -103,5 +141,6 @@ PEERS: Final[Mapping[str, Peer]] = {
     "VADER": vader,
     "TF-IDF + logistic regression": tfidf,
     "MiniLM embeddings + logistic regression": minilm,
-    "fine-tuned MiniLM (the teacher)": tuned_minilm,
+    "spaCy textcat": textcat,
+    "fine-tuned encoder (the teacher)": tuned_encoder,
 }

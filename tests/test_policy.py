@@ -1,0 +1,140 @@
+"""A company's own rules: what may be recommended, from which probability, how many calls, when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customer_nlp.codebook import ACTIONS
+from customer_nlp.errors import InvalidRecordError, SourceError
+from customer_nlp.policy import Policy
+from customer_nlp.records import (
+    ActionAdvice,
+    Analysis,
+    Evidence,
+    MessageAnalysis,
+    Recommendation,
+    ThreadState,
+)
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
+TOML = """
+off = ["escalate_to_manager"]
+calls_per_day = 2
+
+[cost]
+call_now = 6.0
+[cost_of_missing]
+call_now = 34.0
+
+[quiet]
+from = "20:00"
+until = 08:00:00
+days = ["sun"]
+zone = "Europe/London"
+"""
+
+
+def calling(probability: float, *, sent_at: datetime = NOON, name: str = "t") -> Analysis:
+    words = Evidence(0, 4, "help", "m1")
+    actions = (
+        ActionAdvice("call_now", probability, ("it failed twice",), (words,)),
+        ActionAdvice("walk_through", 0.4, ("something does not work",)),
+    )
+    return Analysis(
+        name,
+        "m1",
+        "en-test",
+        Recommendation("call_now", "phone", "now", actions, ("canned",)),
+        (MessageAnalysis("m1", "customer", sent_at, "en"),),
+        (),
+        ThreadState("company", None, 1),
+    )
+
+
+def calls(analyses: list[Analysis]) -> list[bool]:
+    return [one.recommendation.primary == "call_now" for one in analyses]
+
+
+def test_a_manager_edits_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(TOML, encoding="utf-8")
+    policy = Policy.from_file(path)
+    assert policy.threshold("call_now", 0.5) == pytest.approx(6 / 40)
+    assert policy.threshold("escalate_to_manager", 0.5) > 1
+    assert policy.threshold("reply", 0.5) == 0.5
+    assert policy.quiet_at(datetime(2026, 7, 7, 19, 30, tzinfo=UTC))  # half past eight in London
+    assert not policy.quiet_at(datetime(2026, 1, 6, 19, 30, tzinfo=UTC))
+    assert policy.quiet_at(datetime(2026, 3, 1, 12, tzinfo=UTC))  # a Sunday
+
+
+def test_nobody_is_called_in_quiet_hours_but_promised_a_call() -> None:
+    policy = Policy(quiet_from=time(20), quiet_until=time(8))
+    late = NOON.replace(hour=23)
+    told = policy.hushed(calling(0.9), late).recommendation
+    assert (told.primary, told.channel) == ("take_ownership", "same")
+    assert [one.action for one in told.actions] == ["take_ownership", "walk_through"]
+    assert "quiet hours" in told.actions[0].because[0]
+    assert told.actions[0].evidence == calling(0.9).recommendation.actions[0].evidence
+    assert policy.hushed(calling(0.9), NOON) == calling(0.9)
+    assert policy.hushed(calling(0.9), None) == calling(0.9)
+
+
+def test_the_gravest_threads_get_the_calls_of_the_day() -> None:
+    tomorrow = NOON + timedelta(days=1)
+    given_ = [calling(0.6), calling(0.9), calling(0.7), calling(0.5, sent_at=tomorrow)]
+    assert calls(Policy(calls_per_day=2).ration(given_)) == [False, True, True, True]
+    assert calls(Policy(calls_per_day=0).ration(given_)) == [False] * 4
+    assert Policy().ration(given_) == given_
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.integers(0, 5))
+def test_a_budget_is_used_up_and_never_passed(probabilities: list[float], budget: int) -> None:
+    given_ = [calling(p, name=str(i)) for i, p in enumerate(probabilities)]
+    rationed = Policy(calls_per_day=budget).ration(given_)
+    kept = [p for p, call in zip(probabilities, calls(rationed), strict=True) if call]
+    left = [p for p, call in zip(probabilities, calls(rationed), strict=True) if not call]
+    assert len(kept) == min(budget, len(given_))
+    assert not kept or not left or min(kept) >= max(left)
+    assert [one.thread_id for one in rationed] == [one.thread_id for one in given_]
+
+
+@pytest.mark.parametrize(
+    ("stated", "complaint"),
+    [
+        ({"of": []}, "keys among"),
+        ({"off": "reply"}, "a list of names"),
+        ({"off": ["phone"]}, "one of call_now"),
+        ({"off": list(ACTIONS)}, "something must be left"),
+        ({"cost": {"reply": 1}}, "the same actions in both"),
+        ({"cost": {"reply": -1}, "cost_of_missing": {"reply": 1}}, "two numbers from 0 up"),
+        ({"cost": {"reply": 0}, "cost_of_missing": {"reply": 0}}, "not both 0"),
+        ({"cost": {"reply": "much"}, "cost_of_missing": {"reply": 1}}, "a table of numbers"),
+        ({"calls_per_day": -1}, "a whole number"),
+        ({"calls_per_day": True}, "a whole number"),
+        ({"quiet": {"from": "20:00"}}, "or neither"),
+        ({"quiet": {"from": "late", "until": "08:00"}}, "a time such as"),
+        ({"quiet": {"days": ["someday"]}}, "one of mon"),
+        ({"quiet": {"zone": "Atlantis/Deep"}}, "Europe/London"),
+        ({"quiet": {"hours": 1}}, "keys among"),
+        ([], "a table"),
+    ],
+)
+def test_a_wrong_policy_is_refused(stated: Any, complaint: str) -> None:
+    with pytest.raises(InvalidRecordError, match=complaint):
+        Policy.from_dict(stated)
+
+
+@pytest.mark.parametrize("content", ["off = [", "\x00", None])
+def test_a_file_that_is_no_policy_is_named(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "policy.toml"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(SourceError, match="TOML or JSON") as caught:
+        Policy.from_file(path)
+    assert caught.value.source == str(path)
