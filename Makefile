@@ -41,7 +41,10 @@ bench: $(VENV)/.installed-test ## speed, as ratios within one run
 $(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,peers,test]' && touch $@
 
-teacher: $(VENV)/.installed-train ## judge the labelled and unlabelled texts with a fine-tuned MiniLM (an hour)
+$(VENV)/.installed-teacher: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[teacher]' && touch $@
+
+teacher: $(VENV)/.installed-teacher ## judge the texts with fine-tuned MiniLM and MPNet (two hours)
 	$(BIN)/python -m customer_nlp.training.teacher
 
 model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and the teacher's soft labels

@@ -87,7 +87,7 @@ def _network(
         for row in rows
         if row.split != "test" and row.key in soft.held_out and row.key not in soft.test
     ]
-    texts = [*(row.text for row in known), *pool]
+    texts = [*(row.text for row in known), *pool]  # variants stand behind the public texts
     logits = np.concatenate([np.stack([soft.held_out[row.key] for row in known]), soft.pool])
     weights = np.ones(len(texts), np.float32)
     weights[: len(known)] = LABELLED_WEIGHT

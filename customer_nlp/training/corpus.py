@@ -175,7 +175,8 @@ class Corpus:
         """All labelled customer messages, one a row.
 
         Columns: ``source`` (``written`` and ``post`` for ours), ``id``, ``role``, ``text``,
-        ``context`` (tuple of (role, text), oldest first), one column a core signal (0-3), ``cues`` (tuple),
+        ``context`` (tuple of (role, text), oldest first), one column a core signal (0-3), ``cues``
+        (tuple),
         ``evidence`` (core signal to ranges of ``text``), ``chosen`` (random, enriched or written),
         ``split``, ``group``, ``thread`` (its id, missing for real messages). The text of a written
         message is its new text, and its context all earlier turns.

