@@ -104,7 +104,8 @@ DOMAIN = re.compile(
 RESERVED_DOMAIN = re.compile(
     r"(?:\.(?:example|test|invalid)|\bexample\.(?:com|org|net))$", re.IGNORECASE
 )
-MAIL_DOMAIN = re.compile(r"@([\w.-]{1,80}\w)")
+# behind the @ of an address stands a dot; without one it is a handle
+MAIL_DOMAIN = re.compile(r"@([\w-]{1,40}(?:\.[\w-]{1,40}){1,5})")
 # Numbers in the shape of a telephone number: +CC…, a leading 0 and nine digits more, NNN-NNN-NNNN.
 PHONE = re.compile(
     r"(?<![\w.-])(?:\+\d{1,3}[ -]?(?:\(?\d{1,5}\)?[ -]?){2,4}|\(?0\d{2,4}\)?[ -]\d{3,4}[ -]?\d{3,4}"
@@ -147,8 +148,18 @@ def threads():
 
 
 @pytest.fixture(scope="module")
-def messages(threads):
-    return [message for thread in threads for message in thread["messages"]]
+def posts():
+    return _json_lines("posts.jsonl")
+
+
+@pytest.fixture(scope="module")
+def written(threads, posts):
+    return threads + posts
+
+
+@pytest.fixture(scope="module")
+def messages(written):
+    return [message for thread in written for message in thread["messages"]]
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +186,12 @@ def raw():
 # --- the written threads
 
 
-def test_every_thread_keeps_to_the_schema(threads):
+def test_every_thread_keeps_to_the_schema(written):
     schema = json.loads((DATA / "schema" / "thread.schema.json").read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
     problems = [
         f"{thread['id']} {error.json_path}"
-        for thread in threads
+        for thread in written
         for error in validator.iter_errors(thread)
     ]
     assert not problems
@@ -200,11 +211,11 @@ def test_the_schema_names_what_the_codebook_names():
     assert set(states) <= set(COMMITMENT_STATES)
 
 
-def test_ids_are_unique_and_turns_in_order(threads, messages):
-    assert len({thread["id"] for thread in threads}) == len(threads)
+def test_ids_are_unique_and_turns_in_order(written, messages):
+    assert len({thread["id"] for thread in written}) == len(written)
     assert len({message["id"] for message in messages}) == len(messages)
     corpus = load_corpus(DATA)
-    for labelled in corpus.threads:
+    for labelled in [*corpus.threads, *corpus.posts]:
         moments = [message.sent_at for message in labelled.thread.messages]
         assert moments == sorted(moments), labelled.thread.id
 
@@ -219,10 +230,11 @@ def test_every_role_carries_its_labels(messages):
         assert (message["findings"] is not None) == agent, message["id"]
 
 
-def test_zones_tile_the_body_and_give_the_new_text():
+def test_zones_tile_the_body_and_give_the_new_text(messages):
     # Message refuses zones that do not tile its text, so that loading is half of the test.
-    stored = {m["id"]: m["new_text"] for t in _json_lines("threads.jsonl") for m in t["messages"]}
-    for labelled in load_corpus(DATA).threads:
+    stored = {message["id"]: message["new_text"] for message in messages}
+    corpus = load_corpus(DATA)
+    for labelled in [*corpus.threads, *corpus.posts]:
         for message in labelled.thread.messages:
             assert message.new_text == stored[message.id], message.id
             assert message.new_text.strip(), message.id
@@ -271,10 +283,10 @@ def test_the_intercept_is_the_first_decisive_turn(threads):
 # --- original and varied writing
 
 
-def test_no_two_threads_say_the_same(threads):
+def test_no_two_threads_say_the_same(written):
     turns = [
         (thread["id"], message["new_text"])
-        for thread in threads
+        for thread in written
         for message in thread["messages"]
         if len(message["new_text"].split()) >= LEAST_WORDS_COMPARED
     ]
@@ -282,9 +294,9 @@ def test_no_two_threads_say_the_same(threads):
     assert {pair for pair in found if pair[0] != pair[1]} == set(EXPLAINED_DUPLICATES)
 
 
-def test_no_opening_sentence_is_shared_by_more_than_three_threads(threads):
+def test_no_opening_sentence_is_shared_by_more_than_three_threads(written):
     opened = defaultdict(set)
-    for thread in threads:
+    for thread in written:
         text = GREETING.sub("", thread["messages"][0]["new_text"].strip(), count=1).strip()
         sentence = re.split(r"(?<=[.!?])\s|\n", text, maxsplit=1)[0]
         opened[" ".join(re.findall(r"\w+", sentence.lower()))].add(thread["id"])
@@ -326,9 +338,9 @@ def _strings(record):
             yield from _strings(value)
 
 
-def test_no_real_domain_number_or_brand(threads, outreach):
+def test_no_real_domain_number_or_brand(written, outreach):
     found = []
-    for record in threads + outreach:
+    for record in written + outreach:
         for text in _strings(record):
             names = MAIL_DOMAIN.findall(text) + DOMAIN.findall(text)
             numbers = (re.sub(r"\D", "", number) for number in PHONE.findall(text))
@@ -409,8 +421,8 @@ def test_no_reserved_id_is_labelled(labels):
     assert not conversations & {row["id"].split("#")[0] for row in rows}
 
 
-def test_the_split_follows_from_the_group(threads, labels):
-    placed = threads + [row for rows in labels.values() for row in rows]
+def test_the_split_follows_from_the_group(written, labels):
+    placed = written + [row for rows in labels.values() for row in rows]
     assert all(item["split"] == split_of(item["group"]) for item in placed)
     assert {item["split"] for item in placed} == SPLITS
 
@@ -446,14 +458,14 @@ def _words(text):
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def test_near_duplicates_share_a_split(labels, threads, raw):
+def test_near_duplicates_share_a_split(labels, written, raw):
     placed = []
     for source, rows in labels.items():
         upstream = read_upstream(source, raw)
         placed += [(upstream[row["id"]].text, row["split"]) for row in rows]
     placed += [
         (message["new_text"], thread["split"])
-        for thread in threads
+        for thread in written
         for message in thread["messages"]
         if len(message["new_text"].split()) >= LEAST_WORDS_COMPARED
     ]
