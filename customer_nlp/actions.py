@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp import timeline
 from customer_nlp.artifacts import ModelFolder
 from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, CORE_SIGNALS, CUES, FINDINGS, TIMINGS
 from customer_nlp.errors import ModelFormatError
 from customer_nlp.signals import ScoredMessage
+from customer_nlp.timeline import Facts, Participants, Timeline, bounced
 
 __all__ = ["FEATURES", "Advice", "Recommender", "ThreadFeatures", "Turn", "observe"]
 
@@ -29,6 +29,10 @@ Floats = npt.NDArray[np.float32]
 _GRADED: Final = tuple(f"{name}>={grade}" for name in CORE_SIGNALS for grade in (1, 2, 3))
 HIDDEN_WIDTH: Final = 64
 _EPSILON: Final = 1e-4
+#: From when on waiting is a reason.
+LONG_WAIT_HOURS: Final = 24.0
+_RESOLVED: Final = CUES.index("resolved")
+_UNHAPPY: Final = _GRADED.index("frustration>=1")
 
 #: Feature → concept. Several features may tell of one concept; a reason is given once a concept.
 FEATURES: Final[Mapping[str, str]] = (
@@ -50,6 +54,7 @@ FEATURES: Final[Mapping[str, str]] = (
         "both.bill_unclear": "bill_unclear",
         "both.churn_open": "leaving_with_open_matter",
         "both.asked_after_reply": "asked_after_reply",
+        "both.broken_unhappy": "broken_and_unhappy",
         "thread.customer_turns": "thread_length",
         "thread.agent_turns": "thread_length",
         "thread.first_turn": "thread_length",
@@ -58,9 +63,18 @@ FEATURES: Final[Mapping[str, str]] = (
         "thread.decision_maker_joined": "decision_maker_joined",
         "thread.reply_hours": "slow_reply",
         "thread.age_days": "thread_age",
-        "thread.promise_broken": "promise_broken",
-        "thread.promise_due": "promise_due",
+        "thread.promises_open": "promise_open",
+        "thread.promises_due": "promise_due",
+        "thread.promises_broken": "promise_broken",
+        "thread.just_broken": "promise_broken",
+        "thread.broken_again": "promises_broken_again",
+        "thread.promises_moved": "promise_moved",
+        "thread.conflicts": "conflict",
+        "thread.passed_over": "question_passed_over",
+        "thread.asked_again": "question_asked_again",
         "thread.reports": "nth_report",
+        "thread.waited_hours": "waited",
+        "thread.unsolved": "contacts_without_solution",
         "thread.by_call": "medium",
         "thread.by_chat": "medium",
         "message.length": "message_form",
@@ -92,8 +106,6 @@ class Turn:
         When.
     joined : bool
         Somebody on the customer's side was copied in here.
-    reports : int
-        The customer says that this is the nth report; 0 when nothing is said.
     """
 
     role: str
@@ -105,7 +117,6 @@ class Turn:
     questions: int = 0
     sent_at: datetime | None = None
     joined: bool = False
-    reports: int = 0
 
 
 @dataclass(slots=True)
@@ -119,16 +130,15 @@ class ThreadFeatures:
     """
 
     channel: str | None = None
-    promise_broken: float = 0.0
-    promise_due: float = 0.0
-    participants: timeline.Participants = field(default_factory=timeline.Participants)
+    timeline: Timeline = field(default_factory=Timeline)
+    participants: Participants = field(default_factory=Participants)
     own_ids: set[str] = field(default_factory=set)
     _customer: int = 0
     _agent: int = 0
     _unanswered: int = 0
     _bounced: bool = False
     _joined: bool = False
-    _reports: int = 0
+    _unsolved: float = 0.0
     _started_at: datetime | None = None
     _answered_at: datetime | None = None
     _now: Turn | None = None
@@ -158,7 +168,8 @@ class ThreadFeatures:
         self._now = turn
         self._customer += 1
         self._unanswered += 1
-        self._reports = max(self._reports, turn.reports)
+        # counting starts anew where the matter shows to be settled
+        self._unsolved = (self._unsolved + 1) * (1 - float(turn.cues[_RESOLVED]))
 
     def note_bounce(self) -> None:
         """Take into account that a mail of the customer's came back."""
@@ -174,17 +185,40 @@ class ThreadFeatures:
         """Somebody on the customer's side was copied in along the way."""
         return self._joined
 
-    def facts(self) -> Iterator[str]:
+    def concepts(self, facts: Facts) -> Iterator[str]:
         """Yield the concepts that are true of the thread and rest on no words."""
         for concept, true in (
             ("bounced", self._bounced),
             ("decision_maker_joined", self._joined),
             ("unanswered", self._unanswered > 1),
-            ("promise_broken", self.promise_broken > 0),
-            ("promise_due", self.promise_due > 0),
+            ("promise_open", facts.promises_open > 0),
+            ("promise_due", facts.promises_due > 0),
+            ("promise_broken", facts.promises_broken > 0),
+            ("promises_broken_again", facts.promises_broken > 1),
+            ("promise_moved", facts.promises_moved > 0),
+            ("broken_and_unhappy", facts.just_broken > 0 and self.unhappy),
+            ("conflict", facts.conflicts > 0),
+            ("question_passed_over", facts.unanswered > 0),
+            ("question_asked_again", facts.asked > 1),
+            ("nth_report", facts.reports > 1),
+            ("waited", (facts.waited_hours or 0.0) >= LONG_WAIT_HOURS),
+            ("contacts_without_solution", self._unsolved >= 2),
         ):
             if true:
                 yield concept
+
+    @property
+    def unhappy(self) -> bool:
+        """Whether the customer's last turn rather shows frustration than none."""
+        return self._now is not None and bool(self._now.graded[_UNHAPPY] >= 0.5)
+
+    def told(self, vector: Floats, facts: Facts) -> Floats:
+        """Return a copy of a vector with the facts of the thread as they stand at a time."""
+        out = vector.copy()
+        for name, value in _columns(facts):
+            out[_INDEX[name]] = value
+        out[_INDEX["both.broken_unhappy"]] = facts.just_broken > 0 and vector[_UNHAPPY]
+        return out
 
     def vector(self) -> Floats:
         """Return the features after the last customer turn, in the order of `FEATURES`."""
@@ -211,7 +245,7 @@ class ThreadFeatures:
         out[first : first + HIDDEN_WIDTH] = now.hidden
         for name, value in self._products(said) | self._facts(now):
             out[_INDEX[name]] = value
-        return out
+        return self.told(out, self.timeline.facts(now.sent_at))
 
     def _products(self, said: Floats) -> set[tuple[str, float]]:
         at = {name: i for i, name in enumerate((*_GRADED, *CUES))}
@@ -246,9 +280,7 @@ class ThreadFeatures:
             ("thread.decision_maker_joined", float(self._joined)),
             ("thread.reply_hours", _log_hours(self._answered_at, now.sent_at)),
             ("thread.age_days", _log_hours(self._started_at, now.sent_at) / 3),
-            ("thread.promise_broken", self.promise_broken),
-            ("thread.promise_due", self.promise_due),
-            ("thread.reports", float(min(self._reports, 6))),
+            ("thread.unsolved", float(np.log1p(self._unsolved))),
             ("thread.by_call", float(self.channel == "call")),
             ("thread.by_chat", float(self.channel == "chat")),
             ("message.length", float(np.log1p(now.length) / 5)),
@@ -256,14 +288,32 @@ class ThreadFeatures:
         }
 
 
+def _columns(facts: Facts) -> Iterator[tuple[str, float]]:
+    for name, count, most in (
+        ("thread.promises_open", facts.promises_open, 3),
+        ("thread.promises_due", facts.promises_due, 2),
+        ("thread.promises_broken", facts.promises_broken, 3),
+        ("thread.just_broken", facts.just_broken, 1),
+        ("thread.broken_again", facts.promises_broken - 1, 1),
+        ("thread.promises_moved", facts.promises_moved, 2),
+        ("thread.conflicts", facts.conflicts, 2),
+        ("thread.passed_over", facts.unanswered, 3),
+        ("thread.asked_again", facts.asked - 1, 3),
+        ("thread.reports", facts.reports, 6),
+    ):
+        yield name, float(max(min(count, most), 0))
+    yield "thread.waited_hours", float(np.log1p(facts.waited_hours or 0.0))
+
+
 def observe(features: ThreadFeatures, scored: ScoredMessage) -> None:
     """Take the next scored message of a thread into account; changes `features` in place."""
     message = scored.message
+    features.timeline.add(message)
     joined = features.participants.joins(message)
     if message.role == "agent":
         features.own_ids.add(message.id)
     if scored.scores is None:
-        if timeline.bounced(message, features.own_ids):
+        if bounced(message, features.own_ids):
             features.note_bounce()
         return
     features.add(
@@ -277,7 +327,6 @@ def observe(features: ThreadFeatures, scored: ScoredMessage) -> None:
             questions=scored.text.count("?"),
             sent_at=message.sent_at,
             joined=joined,
-            reports=timeline.reports(scored.text) if message.role == "customer" else 0,
         )
     )
 
@@ -497,7 +546,16 @@ _OTHER: Final[Mapping[str, str]] = {
     "decision_maker_joined": "somebody else on the customer's side was copied in",
     "promise_broken": "a promise of ours was not kept",
     "promise_due": "a promise of ours is about to fall due",
+    "promise_open": "a promise of ours is still open",
+    "promises_broken_again": "more than one promise of ours was not kept",
+    "promise_moved": "we moved a date that we had named",
+    "broken_and_unhappy": "a promise of ours was not kept and the customer is unhappy",
+    "conflict": "two statements of ours do not fit together",
+    "question_passed_over": "our replies passed over a question of the customer's",
+    "question_asked_again": "the customer had to ask the same thing again",
     "nth_report": "the customer counts several reports of the same matter",
+    "waited": "the customer has waited long for an answer",
+    "contacts_without_solution": "the customer wrote several times without a solution",
     "slow_reply": "much time has passed since our last reply",
 }
 
@@ -552,7 +610,6 @@ FROM_NOW: Final[Mapping[str, str]] = {
     "bill_unclear": "confusion",
     "leaving_with_open_matter": "churn_risk",
     "asked_after_reply": "repeat_contact",
-    "nth_report": "repeat_contact",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -21,6 +21,7 @@ from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import (
     ActionAdvice,
     Analysis,
+    Commitment,
     Evidence,
     Finding,
     Message,
@@ -29,6 +30,7 @@ from customer_nlp.records import (
     Review,
     Signal,
     Thread,
+    ThreadState,
 )
 from customer_nlp.signals import (
     ScoredMessage,
@@ -40,6 +42,7 @@ from customer_nlp.text import segment
 
 __all__ = ["Analyzer", "as_thread", "load"]
 
+_Words = dict[str, tuple[Evidence, ...]]
 ThreadLike = Thread | Message | str | Sequence[Message | Mapping[str, Any]]
 
 #: Threads scored in one go by `analyze_many`; results do not depend on it.
@@ -219,23 +222,33 @@ class Analyzer:
         messages = [message for thread in threads for message in thread.messages]
         alone = score_messages(self._signals, messages)
         steps: list[_Step] = []
-        start = 0
         for thread in threads:
-            steps += self._walk(thread, alone[start : start + len(thread)])
-            start += len(thread)
-        shown = self._shown(steps)
-        start = 0
+            start = len(steps)
+            scored = alone[start : start + len(thread)]
+            steps += self._walk(thread, scored, _asked(scored, every_turn=every_turn), now)
+        shown = iter(self._shown(steps))
+        told = iter(steps)
         for thread in threads:
-            end = start + len(thread)
-            work = _ThreadWork(self, thread, steps[start:end], shown[start:end], now)
-            yield from work.analyses(every_turn=every_turn)
-            start = end
+            story = _Story(self, thread.id)
+            for step in islice(told, len(thread)):
+                story.add(step, next(shown))
+                if step.view is not None:
+                    yield story.analysis()
 
-    def _walk(self, thread: Thread, scored: Sequence[ScoredMessage]) -> Iterator[_Step]:
-        """Go once through a thread and judge each customer turn in the light of those before."""
+    def _walk(
+        self,
+        thread: Thread,
+        scored: Sequence[ScoredMessage],
+        asked: Container[int] = (),
+        now: datetime | None = None,
+    ) -> Iterator[_Step]:
+        """Go once through a thread and judge each customer turn in the light of those before.
+
+        The steps at the places `asked` carry what is true of the thread there.
+        """
         features = actions.ThreadFeatures(channel=thread.channel)
         vector = None
-        for one in scored:
+        for index, one in enumerate(scored):
             actions.observe(features, one)
             in_context = False
             if one.message.role == "customer" and one.scores is not None:
@@ -245,13 +258,8 @@ class Analyzer:
                     scores = dataclasses.replace(one.scores, graded=graded[None], cues=cues[None])
                     one = dataclasses.replace(one, scores=scores, grades=grades)
                     in_context = True
-            yield _Step(
-                one,
-                in_context,
-                vector,
-                tuple(features.facts()),
-                features.decision_maker_joined,
-            )
+            view = _view(features, vector, now) if index in asked else None
+            yield _Step(one, in_context, view)
 
     def _shown(self, steps: Sequence[_Step]) -> list[_Shown]:
         """Say what each message shows, with the words, for many messages in one pass."""
@@ -350,29 +358,66 @@ class Analyzer:
         """Return the probability from which a cue is judged present."""
         return float(self._signals.cue_thresholds[cue])
 
-    def advise(self, step: _Step, *, offer_made: bool) -> actions.Advice:
+    def advise(self, vector: npt.NDArray[np.float32] | None, *, offer_made: bool) -> actions.Advice:
         """Score the actions after a customer turn."""
-        if step.vector is None:
+        if vector is None:
             raise InvalidRecordError("There is no customer turn to advise on.", field="thread")
-        return self._recommender.advise(step.vector, offer_made=offer_made)
+        return self._recommender.advise(vector, offer_made=offer_made)
 
     def __repr__(self) -> str:
         return f"Analyzer(model={self.model!r})"
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """One message in its place in the thread.
+class _View:
+    """What is true of a thread at one place, asked at one time.
 
-    ``vector`` holds the features after the last readable customer turn, ``facts`` what is true of
-    the thread so far.
+    ``vector`` holds the features after the last readable customer turn, ``concepts`` what rests
+    on no words.
     """
+
+    vector: npt.NDArray[np.float32] | None
+    concepts: tuple[str, ...]
+    commitments: tuple[Commitment, ...]
+    state: ThreadState
+
+
+def _view(
+    features: actions.ThreadFeatures,
+    vector: npt.NDArray[np.float32] | None,
+    now: datetime | None,
+) -> _View:
+    facts = features.timeline.facts(now)
+    if vector is not None and now is not None:
+        vector = features.told(vector, facts)
+    return _View(
+        vector,
+        tuple(features.concepts(facts)),
+        features.timeline.commitments.at(now, lead_hours=timeline.LEAD_HOURS),
+        timeline.thread_state(
+            features.timeline, now=now, decision_maker_joined=features.decision_maker_joined
+        ),
+    )
+
+
+def _asked(scored: Sequence[ScoredMessage], *, every_turn: bool) -> frozenset[int]:
+    """Return the places after which an analysis is wanted: always at least one."""
+    last = len(scored) - 1
+    spoken = [
+        index
+        for index, one in enumerate(scored)
+        if one.message.role == "customer" and one.abstained is None
+    ]
+    return frozenset(spoken if every_turn and spoken else [last])
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One message in its place in the thread; ``view`` where an analysis is asked for."""
 
     scored: ScoredMessage
     in_context: bool
-    vector: npt.NDArray[np.float32] | None
-    facts: tuple[str, ...]
-    decision_maker_joined: bool
+    view: _View | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,136 +465,108 @@ def _message_analysis(
     )
 
 
-class _ThreadWork:
-    """Walks once through a thread, turn by turn, and makes analyses on the way."""
+class _Story:
+    """A thread as told so far: takes one message after the other, and says what to do next.
 
-    def __init__(
-        self,
-        analyzer: Analyzer,
-        thread: Thread,
-        steps: Sequence[_Step],
-        shown: Sequence[_Shown],
-        now: datetime | None,
-    ) -> None:
+    A message costs the same however long the thread is.
+    """
+
+    def __init__(self, analyzer: Analyzer, thread_id: str) -> None:
         self._analyzer = analyzer
-        self._thread = thread
-        self._steps = steps
-        self._scored = [step.scored for step in steps]
-        self._shown = shown
-        self._done = [one.analysis for one in shown]
-        self._now = now
-        self._faulty = [
-            float(one.scores.findings.max())
-            if one.message.role == "agent" and one.scores is not None
-            else 0.0
-            for one in self._scored
-        ]
+        self._thread_id = thread_id
+        self._done: list[MessageAnalysis] = []
+        self._step: _Step | None = None
+        self._trajectory = timeline.Trajectory()
+        self._customer: ScoredMessage | None = None
+        self._readable = False
+        self._offer_made = False
+        self._cues: dict[str, float] = {}
+        self._grades = dict.fromkeys(CORE_SIGNALS, 0)
+        #: Words behind a signal, cue or finding: of the last customer message, of those before …
+        self._now: _Words = {}
+        self._before: _Words = {}
+        #: … of our last reply, and of those before it.
+        self._reply: _Words = {}
+        self._replies: _Words = {}
 
-    def analyses(self, *, every_turn: bool) -> Iterator[Analysis]:
-        last = len(self._scored) - 1
-        for index, scored in enumerate(self._scored):
-            spoken = scored.message.role == "customer" and scored.abstained is None
-            if index == last or (every_turn and spoken):
-                if index == last and every_turn and not spoken and self._said_anything(last):
-                    continue
-                yield self._analysis(index)
+    def add(self, step: _Step, shown: _Shown) -> None:
+        """Take the next message into account."""
+        scored, analysis = step.scored, shown.analysis
+        self._step = step
+        self._done.append(analysis)
+        faulty = 0.0
+        words = {
+            name: tuple(dataclasses.replace(one, message_id=analysis.id) for one in found)
+            for name, found in shown.words.items()
+        }
+        if scored.message.role == "customer":
+            self._customer = scored
+            if scored.abstained is None:
+                self._add_customer(scored, analysis, words)
+        elif scored.message.role == "agent" and scored.scores is not None:
+            faulty = float(scored.scores.findings.max())
+            self._replies |= self._reply
+            self._reply = words
+            self._offer_made |= any(one.name == "premature_upsell" for one in analysis.findings)
+        self._trajectory.add(scored.message, scored.grades, faulty=faulty)
 
-    def _said_anything(self, before: int) -> bool:
-        return any(
-            one.message.role == "customer" and one.abstained is None
-            for one in self._scored[:before]
-        )
+    def _add_customer(
+        self, scored: ScoredMessage, analysis: MessageAnalysis, words: _Words
+    ) -> None:
+        self._readable = True
+        self._before |= self._now
+        self._now = words
+        self._cues.update(analysis.cues)
+        self._offer_made |= not _PUSHED.isdisjoint(analysis.cues)
+        for name, grade in zip(CORE_SIGNALS, scored.grades, strict=True):
+            self._grades[name] = max(self._grades[name], grade)
 
-    def _analysis(self, last: int) -> Analysis:
-        thread = self._thread if last == len(self._thread) - 1 else self._thread.upto(last + 1)
-        turning = timeline.turning_point(
-            thread.messages,
-            [
-                one.grades[1] if one.message.role == "customer" else 0
-                for one in self._scored[: last + 1]
-            ],
-            faulty=self._faulty[: last + 1],
-        )
+    def analysis(self) -> Analysis:
+        """Say what the thread shows after its last message, which was asked about."""
+        view = self._view
         return Analysis(
-            thread.id,
-            thread.messages[-1].id,
+            self._thread_id,
+            self._done[-1].id,
             self._analyzer.model,
-            self._recommendation(last),
-            tuple(self._done[: last + 1]),
-            timeline.commitments(thread.messages, self._now),
-            timeline.thread_state(
-                thread,
-                now=self._now,
-                turning=turning,
-                decision_maker_joined=self._steps[last].decision_maker_joined,
-            ),
+            self._recommendation(view),
+            tuple(self._done),
+            view.commitments,
+            dataclasses.replace(view.state, turning_point=self._trajectory.turning_point),
         )
 
-    def _recommendation(self, last: int) -> Recommendation:
-        customers = [i for i in range(last + 1) if self._scored[i].message.role == "customer"]
-        readable = [i for i in customers if self._scored[i].abstained is None]
-        if not readable or (customers[-1] != readable[-1] and self._unreadable(customers[-1])):
-            reason = self._scored[customers[-1]].abstained if customers else "automatic"
+    @property
+    def _view(self) -> _View:
+        if self._step is None or self._step.view is None:
+            raise InvalidRecordError("Nothing was asked of the thread here.", field="thread")
+        return self._step.view
+
+    def _recommendation(self, view: _View) -> Recommendation:
+        last = self._customer
+        if not self._readable or (last is not None and last.abstained in _UNREADABLE):
+            reason = "automatic" if last is None else last.abstained
             return Recommendation(None, "none", "normal", abstained=reason)
-        at = readable[-1]
-        advice = self._analyzer.advise(self._steps[last], offer_made=self._offer_made(last))
-        live = self._live(at, last)
+        advice = self._analyzer.advise(view.vector, offer_made=self._offer_made)
+        live = self._live(view)
         return Recommendation(
             advice.primary,
             advice.channel,
             advice.timing,
-            tuple(self._action(name, advice, live) for name in advice.chosen),
-            tuple(self._avoid(advice.chosen, readable)),
+            tuple(_action(name, advice, live) for name in advice.chosen),
+            tuple(actions.findings_to_avoid(advice.chosen, self._cues, self._grades)),
         )
 
-    def _unreadable(self, index: int) -> bool:
-        return self._scored[index].abstained in {"language", "out_of_domain"}
-
-    def _offer_made(self, last: int) -> bool:
-        pushed = {"upsell_pushback", "stale_outreach"}
-        return any(
-            pushed & one.cues.keys() or any(f.name == "premature_upsell" for f in one.findings)
-            for one in self._done[: last + 1]
-        )
-
-    def _avoid(self, chosen: Sequence[str], readable: Sequence[int]) -> Iterator[str]:
-        cues = {name: p for i in readable for name, p in self._done[i].cues.items()}
-        grades = {
-            name: max(self._scored[i].grades[k] for i in readable)
-            for k, name in enumerate(CORE_SIGNALS)
+    def _live(self, view: _View) -> _Words:
+        """Return the concepts that are true of the thread, with the words behind."""
+        live = {
+            f"{kind}.{name}": found
+            for kind, words in (
+                ("now", self._now),
+                ("before", self._before),
+                ("reply", self._reply),
+                ("replies", self._replies),
+            )
+            for name, found in words.items()
         }
-        return actions.findings_to_avoid(chosen, cues, grades)
-
-    def _action(
-        self, name: str, advice: actions.Advice, live: Mapping[str, tuple[int, str]]
-    ) -> ActionAdvice:
-        because: list[str] = []
-        evidence: list[Evidence] = []
-        for concept, contribution in advice.concepts[name]:
-            if contribution <= 0 or len(because) == MAX_REASONS:
-                break
-            if concept in live:
-                because.append(actions.reason(concept))
-                evidence.extend(e for e in self._words(*live[concept]) if e not in evidence)
-        if not because:
-            because.append(_FALLBACK_REASONS.get(name, _FALLBACK))
-        return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
-
-    def _live(self, at: int, last: int) -> dict[str, tuple[int, str]]:
-        """Return the concepts that are true of the thread, with the message and signal behind."""
-        live: dict[str, tuple[int, str]] = {}
-        replied = False
-        for index in range(last, -1, -1):
-            role = self._done[index].role
-            if role == "agent":
-                kind = "replies" if replied else "reply"
-                replied = True
-            elif role == "customer" and index <= at:
-                kind = "now" if index == at else "before"
-            else:
-                continue
-            for name in self._shown[index].words:
-                live.setdefault(f"{kind}.{name}", (index, name))
         for concept, name in actions.REPEATED.items():
             told = "now.repeat_contact" in live or f"before.{name}" in live
             if told and f"now.{name}" in live:
@@ -557,18 +574,26 @@ class _ThreadWork:
         for concept, name in actions.FROM_NOW.items():
             if f"now.{name}" in live:
                 live[concept] = live[f"now.{name}"]
-        live.update(dict.fromkeys(self._steps[last].facts, (-1, "")))
-        return live
-
-    def _words(self, index: int, name: str) -> tuple[Evidence, ...]:
-        if index < 0:
-            return ()
-        found = self._shown[index]
-        return tuple(
-            Evidence(e.start, e.end, e.text, found.analysis.id) for e in found.words.get(name, ())
-        )
+        return live | dict.fromkeys(view.concepts, ())
 
 
+def _action(name: str, advice: actions.Advice, live: _Words) -> ActionAdvice:
+    because: list[str] = []
+    evidence: list[Evidence] = []
+    for concept, contribution in advice.concepts[name]:
+        if contribution <= 0 or len(because) == MAX_REASONS:
+            break
+        if concept in live:
+            because.append(actions.reason(concept))
+            evidence.extend(one for one in live[concept] if one not in evidence)
+    if not because:
+        because.append(_FALLBACK_REASONS.get(name, _FALLBACK))
+    return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
+
+
+_UNREADABLE: Final = frozenset({"language", "out_of_domain"})
+#: Cues that tell of an offer that was made.
+_PUSHED: Final = frozenset({"upsell_pushback", "stale_outreach"})
 _FALLBACK: Final = "the wording of the last message as a whole"
 _FALLBACK_REASONS: Final[Mapping[str, str]] = {
     "reply": "nothing here needs more than an ordinary answer",

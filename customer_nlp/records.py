@@ -39,6 +39,7 @@ __all__ = [
 SCHEMA: Final = "customer-nlp/analysis/1"
 ZONE_KINDS: Final = ("new", "quote", "signature", "disclaimer", "forward")
 ABSTENTIONS: Final = ("language", "too_short", "automatic", "out_of_domain")
+_DAY_MINUTES: Final = 24 * 60
 COMMITMENT_STATES: Final = ("open", "due", "kept", "broken", "renegotiated", "told_in_advance")
 
 
@@ -136,6 +137,9 @@ class Message:
         False for an internal note, which is no word to the customer.
     truncated : bool, default=False
         Whether the source cut the text.
+    utc_offset_minutes : int, optional
+        The writer's distance from UTC, in which "by noon" is meant; taken from `sent_at` where
+        that carries one. ``None`` where it is not known, or none.
 
     Raises
     ------
@@ -158,6 +162,7 @@ class Message:
     refers_to: str | None = None
     public: bool = True
     truncated: bool = False
+    utc_offset_minutes: int | None = None
 
     def __post_init__(self) -> None:
         _require("role", self.role, ROLES)
@@ -173,7 +178,15 @@ class Message:
                     "Add a time zone, such as datetime.UTC.",
                     field="sent_at",
                 )
+            offset = self.sent_at.utcoffset()
+            if offset and self.utc_offset_minutes is None:
+                object.__setattr__(self, "utc_offset_minutes", int(offset.total_seconds() / 60))
             object.__setattr__(self, "sent_at", _utc(self.sent_at))
+        if not -_DAY_MINUTES < (self.utc_offset_minutes or 0) < _DAY_MINUTES:
+            raise InvalidRecordError(
+                f"The utc_offset_minutes must be less than a day; got {self.utc_offset_minutes!r}.",
+                field="utc_offset_minutes",
+            )
         self._check_zones()
 
     def _check_zones(self) -> None:
@@ -220,8 +233,8 @@ class Message:
         ----------
         record : mapping
             ``role`` and ``text``, and when known ``id, sent_at, sender, to, cc, subject,
-            channel, automatic, zones, role_confidence, refers_to, public, truncated``; other
-            keys are ignored.
+            channel, automatic, zones, role_confidence, refers_to, public, truncated,
+            utc_offset_minutes``; other keys are ignored.
             ``sent_at`` may be an aware datetime or an ISO 8601 string; a string without a
             zone is read as UTC.
 
@@ -252,6 +265,8 @@ class Message:
         known["zones"] = _zones(record.get("zones"))
         if record.get("role_confidence") is not None:
             known["role_confidence"] = _number("role_confidence", record["role_confidence"])
+        if record.get("utc_offset_minutes") is not None:
+            known["utc_offset_minutes"] = _minutes(record["utc_offset_minutes"])
         return cls(**known)
 
     def to_dict(self) -> dict[str, Any]:
@@ -272,6 +287,7 @@ class Message:
             "refers_to": self.refers_to,
             "public": self.public,
             "truncated": self.truncated,
+            "utc_offset_minutes": self.utc_offset_minutes,
         }
 
     def __repr__(self) -> str:
@@ -306,6 +322,11 @@ def _number(name: str, value: object) -> float:
     raise InvalidRecordError(
         f"The {name} must be a number; got {type(value).__name__}.", field=name
     )
+
+
+def _minutes(value: object) -> int:
+    """Read whole minutes; more than any zone has stay more, for `Message` to refuse."""
+    return int(max(-_DAY_MINUTES, min(_number("utc_offset_minutes", value), _DAY_MINUTES)))
 
 
 def _zones(value: object) -> tuple[Zone, ...]:

@@ -103,7 +103,7 @@ def test_the_zone_of_the_writer_counts() -> None:
     message = turn("agent", "You'll have it by Friday noon.")
     zone = timezone(timedelta(hours=2))
     [by_zone] = commitments([message], zone=zone)
-    [by_message] = commitments([message], zone={message.id: zone})
+    [by_message] = commitments([message.replace(utc_offset_minutes=120)])
     assert by_zone.due == by_message.due == at(3, 6, 10)
 
 

@@ -403,19 +403,22 @@ def _zone(minutes: int) -> timezone:
 def moment(value: str) -> datetime | None:
     """Read a mail date (RFC 5322, or ISO 8601 as some senders write); ``None`` when broken.
 
-    A date without a zone is read as UTC. Cost: bounded.
+    In the writer's zone; a date without one is read as UTC. Cost: bounded.
     """
     value = value[:120].strip()
     match = _RFC_DATE.match(value)
     try:
         if match and (month := _MONTHS.get(match[2].lower())):
             minutes = int(match[8]) * 60 + int(match[9])
-            return datetime(
+            found = datetime(
                 int(match[3]), month, int(match[1]),
                 int(match[4]), int(match[5]), min(int(match[6] or 0), 59),
                 tzinfo=_zone(minutes if match[7] == "+" else -minutes),
-            ).astimezone(UTC)  # fmt: skip
-        return _any_moment(value)
+            )  # fmt: skip
+        else:
+            found = _any_moment(value)
+        found.astimezone(UTC)  # a moment beyond the years 1 to 9999 there is none
+        return found
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
         return None
 
@@ -425,4 +428,4 @@ def _any_moment(value: str) -> datetime:
         found = datetime.fromisoformat(value)
     except ValueError:
         found = parsedate_to_datetime(value)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

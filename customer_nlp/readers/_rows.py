@@ -54,6 +54,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "public": ("public", "is_public"),
     "private": ("private", "internal", "is_private", "is_internal"),
     "truncated": ("truncated",),
+    "utc_offset_minutes": ("utc_offset_minutes",),
     "by_customer": ("inbound", "incoming", "is_inbound", "is_customer", "from_customer"),
     "by_agent": ("outbound", "outgoing", "is_outbound", "is_agent", "from_agent", "is_staff"),
     "zones": ("zones",),
@@ -178,6 +179,7 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
             public=_flag(record.get("public")) is not False
             and _flag(record.get("private")) is not True,
             truncated=_flag(record.get("truncated")) is True,
+            utc_offset_minutes=_offset(record.get("utc_offset_minutes")),
         )
     except InvalidRecordError as error:
         raise BadRowError(str(error)) from None
@@ -268,6 +270,14 @@ def _role_given(record: Mapping[str, Any]) -> str | None:
 def _confidence(record: Mapping[str, Any]) -> float:
     stored = record.get("role_confidence")
     return float(stored) if isinstance(stored, int | float) and 0 <= stored <= 1 else 1.0
+
+
+def _offset(value: object) -> int | None:
+    """Read minutes from UTC; ``None`` where there are none that a zone can have."""
+    word = str(value).strip()[:8].removesuffix(".0")
+    digits = word.removeprefix("-")
+    known = digits.isascii() and digits.isdecimal() and int(digits) < 24 * 60
+    return int(word) if known else None
 
 
 def _flag(value: object) -> bool | None:

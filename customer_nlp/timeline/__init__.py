@@ -2,63 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from datetime import datetime
 from typing import Final
 
-from customer_nlp.records import Message, Thread, ThreadState
-from customer_nlp.timeline._commitments import commitments
+from customer_nlp.records import Message, ThreadState
+from customer_nlp.timeline._commitments import LEAD_HOURS, commitments
 from customer_nlp.timeline._conflicts import Conflict, Unanswered, conflicts, unanswered
+from customer_nlp.timeline._follow import Facts, Timeline, hours_between, reports
 
 __all__ = [
+    "LEAD_HOURS",
     "Conflict",
+    "Facts",
     "Participants",
+    "Timeline",
+    "Trajectory",
     "Unanswered",
     "bounced",
     "commitments",
     "conflicts",
     "reports",
     "thread_state",
-    "turning_point",
     "unanswered",
 ]
-
-_WORDS: Final = {
-    "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
-    "ninth": 9, "tenth": 10, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
-    "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-}  # fmt: skip
-_UNIT: Final = (
-    r"(?:time|attempt|e-?mail|mail|message|call|request|reminder|complaint|report|ticket|visit)"
-)
-_NTH: Final = re.compile(
-    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b", re.IGNORECASE
-)
-_TIMES: Final = re.compile(
-    r"\b(?:written|called|rung|phoned|e-?mailed|mailed|reported|asked|contacted|raised|told)\b"
-    rf"[^.!?\n]{{0,40}}?\b(?:(\d{{1,2}})|({'|'.join(_WORDS)}))(?:\s+times)?\b",
-    re.IGNORECASE,
-)
-MAX_REPORTS: Final = 20
-
-
-def reports(text: str) -> int:
-    """Return the n of "the nth time" that a customer states, or 0. Cost: linear in the text."""
-    counts = [_number(match[1], match[2]) for match in _NTH.finditer(text)]
-    counts += [
-        _number(match[1], match[2])
-        for match in _TIMES.finditer(text)
-        if "times" in match[0].lower() or (match[2] or "").lower() == "twice"
-    ]
-    return max((count for count in counts if count <= MAX_REPORTS), default=0)
-
-
-def _number(digits: str | None, word: str | None) -> int:
-    if digits:
-        return int(digits)
-    return _WORDS[word.lower()] if word else 0
-
 
 _BOUNCE_SUBJECTS: Final = ("undeliver", "returned mail", "mail delivery fail", "delivery status")
 
@@ -107,71 +74,71 @@ class Participants:
         return new and not first
 
 
-def turning_point(
-    messages: Sequence[Message], grades: Sequence[int], *, faulty: Sequence[float]
-) -> str | None:
-    """Return the id of the message after which it went wrong, or ``None``.
-
-    Parameters
-    ----------
-    messages : sequence of Message
-        The thread.
-    grades : sequence of int
-        Frustration grade of every message, 0 for other roles than the customer.
-    faulty : sequence of float
-        For every agent's message the strength of its worst finding, else 0.
+class Trajectory:
+    """How the customer's mood went, and where it turned; takes one message after the other.
 
     Notes
     -----
-    It is our message before the customer's mood first rose above where it started: the one with
-    a finding if there is one, else the last one before the rise.
+    The turning point is our message before the customer's mood first rose above where it started:
+    the one with a finding if there is one, else the last one before the rise.
     """
-    start: int | None = None
-    ours: list[int] = []
-    for index, message in enumerate(messages):
+
+    __slots__ = ("_blamed", "_last_own", "_start", "turning_point")
+
+    def __init__(self) -> None:
+        self.turning_point: str | None = None
+        self._start: int | None = None
+        self._blamed: str | None = None
+        self._last_own: str | None = None
+
+    def add(self, message: Message, grades: tuple[int, int, int], *, faulty: float) -> None:
+        """Take a message into account.
+
+        Parameters
+        ----------
+        message : Message
+            The next one.
+        grades : tuple of int
+            Its grades of the core signals.
+        faulty : float
+            Of an agent's message the strength of its worst finding, else 0.
+        """
         if message.role == "agent" and message.public:
-            ours.append(index)
+            self._last_own = message.id
+            if faulty >= 0.5 and self._blamed is None:
+                self._blamed = message.id
         elif message.role == "customer":
-            if start is None:
-                start = grades[index]
-            elif ours and grades[index] > start and grades[index] >= 2:
-                blamed = [i for i in ours if faulty[i] >= 0.5]
-                return messages[blamed[0] if blamed else ours[-1]].id
-    return None
+            mood = grades[1]
+            if self._start is None:
+                self._start = mood
+            elif self.turning_point is None and mood >= 2 and mood > self._start:
+                self.turning_point = self._blamed or self._last_own
 
 
 def thread_state(
-    thread: Thread,
+    timeline: Timeline,
     *,
     now: datetime | None = None,
-    turning: str | None = None,
     decision_maker_joined: bool = False,
 ) -> ThreadState:
     """Say whose turn it is, since when, and how many contacts there were.
 
     Parameters
     ----------
-    thread : Thread
-        As far as it has come.
+    timeline : Timeline
+        The thread as far as it has come.
     now : datetime, optional
         Aware; without it silence is unknown.
-    turning : str, optional
-        Id of the turning point.
     decision_maker_joined : bool, default=False
         What `Participants` saw.
     """
-    spoken = [
-        one for one in thread.messages if one.role != "system" and not one.automatic and one.public
-    ]
-    last = spoken[-1] if spoken else None
-    customers = [one for one in spoken if one.role == "customer"]
-    stated = max((reports(one.new_text) for one in customers), default=0)
-    silent = None
-    if now is not None and last is not None and last.sent_at is not None:
-        silent = max((now - last.sent_at).total_seconds() / 3600, 0.0)
+    last = timeline.last
     waiting_on = None
     if last is not None:
         waiting_on = "company" if last.role == "customer" else "customer"
     return ThreadState(
-        waiting_on, silent, max(len(customers), stated), turning, decision_maker_joined
+        waiting_on,
+        None if now is None or last is None else hours_between(last.sent_at, now),
+        max(timeline.contacts, timeline.reports),
+        decision_maker_joined=decision_maker_joined,
     )

@@ -7,9 +7,10 @@ threads and checked on its dev split. No weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from itertools import islice
 from typing import Final
 
@@ -22,8 +23,9 @@ from customer_nlp.timeline._dates import (
     public_holidays,
 )
 
-__all__ = ["commitments"]
+__all__ = ["Commitments", "commitments"]
 
+LEAD_HOURS: Final = 24.0
 _FLAGS: Final = re.IGNORECASE
 _APOSTROPHE: Final = "['’]"
 _WILL: Final = rf"(?:{_APOSTROPHE}ll|\s(?:will|shall|should))"
@@ -151,8 +153,8 @@ def commitments(
     now: datetime | None = None,
     *,
     holidays_of: str | None = None,
-    lead_hours: float = 24.0,
-    zone: tzinfo | Mapping[str, tzinfo] = UTC,
+    lead_hours: float = LEAD_HOURS,
+    zone: tzinfo | None = None,
 ) -> tuple[Commitment, ...]:
     """Find what either side undertook to do, by when, and how that stands.
 
@@ -166,8 +168,9 @@ def commitments(
         Country whose public holidays are no working days, such as ``"GB"``; needs ``holidays``.
     lead_hours : float, default=24.0
         From how long before its due time an open commitment counts as ``due``.
-    zone : tzinfo or mapping of str to tzinfo
-        In which "noon" and "Friday" are meant: one for all, or by message id.
+    zone : tzinfo, optional
+        In which "noon" and "Friday" are meant; by default each writer's own, see
+        `Message.utc_offset_minutes`.
 
     Returns
     -------
@@ -184,39 +187,84 @@ def commitments(
     -----
     Linear in the text. Later messages change states only, never which commitments are found.
     """
-    closed = public_holidays(holidays_of) if holidays_of else ()
-    found: list[_Promise] = []
-    latest: dict[int, datetime] = {}
-    for index, message in enumerate(messages):
-        if message.role != "system" and not message.automatic and message.public:
-            place = zone if isinstance(zone, tzinfo) else zone.get(message.id, UTC)
-            found.extend(_promises(index, message, place, closed, latest))
-    moment = now or max((m.sent_at for m in messages if m.sent_at), default=None)
-    sequel = _Sequel(messages, latest)
-    return tuple(
-        Commitment(
-            message_id=messages[one.index].id,
-            by=one.by,
-            text=messages[one.index].text[one.start : one.end],
-            start=one.start,
-            end=one.end,
-            due=one.due,
-            state=_state(one, sequel, moment, lead_hours),
-        )
-        for one in found
-    )
+    followed = Commitments(holidays_of=holidays_of, zone=zone)
+    for message in messages:
+        followed.add(message)
+    return followed.at(now, lead_hours=lead_hours)
+
+
+class Commitments:
+    """The commitments of a thread as it goes on: every message is read once.
+
+    Parameters
+    ----------
+    holidays_of, zone
+        As for `commitments`.
+
+    Notes
+    -----
+    A message costs its own length and, for each commitment of the last 40 messages that is not
+    settled, a few comparisons.
+    """
+
+    def __init__(self, *, holidays_of: str | None = None, zone: tzinfo | None = None) -> None:
+        self._closed = public_holidays(holidays_of) if holidays_of else ()
+        self._zone = zone
+        self._all: list[_Followed] = []
+        self._live: list[_Followed] = []
+        self._settled: Counter[str] = Counter()
+        self._heard: list[_Followed] = []
+        self._count = 0
+        self._latest: datetime | None = None
+
+    def add(self, message: Message) -> None:
+        """Read the next message of the thread."""
+        index = self._count
+        self._count += 1
+        if message.sent_at is not None:
+            self._latest = max(message.sent_at, self._latest or message.sent_at)
+        if message.role == "system" or message.automatic or not message.public:
+            return
+        named, promises = _promises(index, message, self._zone or _zone_of(message), self._closed)
+        said = _Said(message, named)
+        self._heard = [one for one in self._live if one.take(said)]
+        for one in self._live:
+            if one.settled is not None and one.promise.by == "agent":
+                self._settled[one.settled] += 1
+        self._live = [one for one in self._live if one.settled is None and one.left]
+        made = [_Followed(promise, message) for promise in promises]
+        self._all += made
+        self._live += made
+
+    def at(self, now: datetime | None, *, lead_hours: float) -> tuple[Commitment, ...]:
+        """Say how every commitment stands at a time; by default that of the last message."""
+        moment = now or self._latest
+        return tuple(one.commitment(moment, lead_hours) for one in self._all)
+
+    def counts(self, now: datetime | None, *, lead_hours: float) -> Counter[str]:
+        """Count our commitments by state. Cost: that of the unsettled ones."""
+        moment = now or self._latest
+        live = (one.state(moment, lead_hours) for one in self._live if one.promise.by == "agent")
+        return self._settled + Counter(live)
+
+    def just_broken(self) -> int:
+        """Count the broken promises of ours that the last message was the first to follow."""
+        return sum(one.state(self._latest, 0.0) == "broken" for one in self._heard)
+
+
+def _zone_of(message: Message) -> tzinfo:
+    offset = message.utc_offset_minutes
+    return UTC if not offset else timezone(timedelta(minutes=offset))
 
 
 def _promises(
-    index: int,
-    message: Message,
-    place: tzinfo,
-    closed: Container[date],
-    latest: dict[int, datetime],
-) -> Iterator[_Promise]:
-    """Yield a message's commitments; note in `latest` the last time that it names."""
+    index: int, message: Message, place: tzinfo, closed: Container[date]
+) -> tuple[datetime | None, list[_Promise]]:
+    """Return the last time that a message names, and its commitments."""
     sent = message.sent_at
     anchor = (sent or datetime(2001, 1, 1, 9, tzinfo=UTC)).astimezone(place)
+    latest: datetime | None = None
+    found: list[_Promise] = []
     ranges = (
         [(one.start, one.end) for one in message.zones_of("new")]
         if message.zones
@@ -234,14 +282,15 @@ def _promises(
         ]
         for one in moments:
             if one.due is not None and one.has_day | one.has_clock:
-                latest[index] = max(one.due, latest.get(index, one.due))
+                latest = max(one.due, latest or one.due)
         claims = list(islice(_claims(message, words, moments), _MAX_A_MESSAGE))
         strong = any(claim[3] for claim in claims)
         for begin, finish, moment, by_itself in claims:
             if by_itself or not strong:
                 due = None if moment is None or moment.due is None or sent is None else moment.due
                 due = due.astimezone(UTC) if due is not None else None
-                yield _Promise(index, message.role, begin, finish, due)
+                found.append(_Promise(index, message.role, begin, finish, due))
+    return latest, found
 
 
 def _denied(words: Words, index: int) -> bool:
@@ -490,141 +539,152 @@ _CONTACT: Final = _any(
 
 
 _MAX_LOOKAHEAD: Final = 40
-
-
-class _Sequel:
-    """What followed a commitment, with each message read once."""
-
-    def __init__(self, messages: Sequence[Message], latest: Mapping[int, datetime]) -> None:
-        self.messages = messages
-        self.texts: dict[int, str] = {}
-        self.latest = latest
-
-    def text(self, index: int) -> str:
-        """Return the start of a message's new text; what it says of a promise stands there."""
-        if index not in self.texts:
-            self.texts[index] = self.messages[index].new_text[:_MAX_SEQUEL_CHARS]
-        return self.texts[index]
-
-    def after(self, promise: _Promise) -> list[tuple[int, Message]]:
-        """Return what people sent after a commitment, with its places."""
-        return [
-            (index, one)
-            for index, one in enumerate(
-                self.messages[promise.index + 1 : promise.index + 1 + _MAX_LOOKAHEAD],
-                promise.index + 1,
-            )
-            if one.role != "system" and not one.automatic and one.sent_at is not None
-        ]
-
-
 _MAX_SEQUEL_CHARS: Final = 2000
 _VERDICT_CHARS: Final = 400
+#: Word on the day itself keeps a promise of word.
+_SAME_DAY: Final = timedelta(hours=10)
 
 
-def _state(promise: _Promise, sequel: _Sequel, now: datetime | None, lead_hours: float) -> str:
-    later = sequel.after(promise)
-    if promise.due is None or now is None:
-        return _undated(promise, sequel, later)
-    contact = promise.by == "agent" and _CONTACT.search(_words(promise, sequel)) is not None
-    if contact and _wrote_in_time(promise, later):
-        return "kept"
-    told = _told(promise, sequel, later)
-    if told:
-        return told
-    other = "customer" if promise.by == "agent" else "agent"
-    before = [(i, one) for i, one in later if one.sent_at and one.sent_at < promise.due]
-    past = [(i, one) for i, one in later if one.sent_at and one.sent_at >= promise.due]
-    if promise.by == "customer":
-        return _theirs(promise, past, now, lead_hours)
-    heard = next((i for i, one in past if one.role == other), None)
-    if heard is not None:
-        return _verdict(sequel, heard, past)
-    if any(one.role == other and _signed(promise, sequel, i) for i, one in before):
-        return "kept"
-    if now < promise.due:
-        return "due" if promise.due - now <= timedelta(hours=lead_hours) else "open"
-    if past and not _OWNED_UP.search(sequel.text(past[0][0])):
-        return "kept"
-    return "broken"
+class _Said:
+    """A message as what follows earlier promises; every rule is asked once.
 
-
-def _words(promise: _Promise, sequel: _Sequel) -> str:
-    return sequel.messages[promise.index].text[promise.start : promise.end]
-
-
-def _wrote_in_time(promise: _Promise, later: list[tuple[int, Message]]) -> bool:
-    """Whether our side was heard on the day on which it said it would be, and in time."""
-    return any(
-        one.role == "agent"
-        and one.sent_at is not None
-        and promise.due is not None
-        and promise.due - timedelta(hours=10) <= one.sent_at <= promise.due
-        for _, one in later
-    )
-
-
-def _undated(promise: _Promise, sequel: _Sequel, later: list[tuple[int, Message]]) -> str:
-    for index, one in later:
-        if one.role != promise.by:
-            if _FAILED.search(sequel.text(index)):
-                return "broken"
-            if _ARRIVED.search(sequel.text(index)):
-                return "kept"
-    return "open"
-
-
-def _told(promise: _Promise, sequel: _Sequel, later: list[tuple[int, Message]]) -> str | None:
-    """Whether the same side named a later date in time."""
-    asked = False
-    for index, one in later:
-        if one.sent_at is None or promise.due is None or one.sent_at >= promise.due:
-            return None
-        if one.role != promise.by:
-            asked = asked or _ASKS_TO_MOVE.search(sequel.text(index)) is not None
-            continue
-        following = sequel.latest.get(index)
-        if following is not None and following > promise.due and _DELAY.search(sequel.text(index)):
-            return "renegotiated" if asked else "told_in_advance"
-    return None
-
-
-def _verdict(sequel: _Sequel, heard: int, past: list[tuple[int, Message]]) -> str:
-    """Weigh the first words of the other side after the due time, and what we said to them."""
-    text = sequel.text(heard)
-    failed = _count(_FAILED, text[:_VERDICT_CHARS])
-    came = _count(_CAME, text[:_VERDICT_CHARS])
-    answer = next((i for i, one in past if one.role == "agent"), None)
-    if answer is not None and _OWNED_UP.search(sequel.text(answer)):
-        failed += 1
-    return "broken" if failed > came else "kept"
-
-
-def _count(rule: re.Pattern[str], text: str) -> int:
-    """Count the different words that a rule finds."""
-    return len({match[0].lower() for match in rule.finditer(text)})
-
-
-def _signed(promise: _Promise, sequel: _Sequel, index: int) -> bool:
-    """Whether the other side says before the due time that it came.
-
-    Words of arrival do; thanks do when they come nearer to the due time than to the promise, for
-    thanks given at once are for the promise.
+    Parameters
+    ----------
+    message : Message
+        By a person.
+    named : datetime or None
+        The last time that it names.
     """
-    text = sequel.text(index)
-    made, said = sequel.messages[promise.index].sent_at, sequel.messages[index].sent_at
-    if made is None or said is None or promise.due is None:
+
+    __slots__ = ("_found", "named", "role", "sent_at", "text")
+
+    def __init__(self, message: Message, named: datetime | None) -> None:
+        self.role = message.role
+        self.sent_at = message.sent_at
+        self.named = named
+        # what a message says of a promise stands at its start
+        self.text = message.new_text[:_MAX_SEQUEL_CHARS]
+        self._found: dict[tuple[re.Pattern[str], int], int] = {}
+
+    def has(self, rule: re.Pattern[str]) -> bool:
+        """Whether a rule finds anything."""
+        key = (rule, 0)
+        if key not in self._found:
+            self._found[key] = rule.search(self.text) is not None
+        return bool(self._found[key])
+
+    def count(self, rule: re.Pattern[str], chars: int = _MAX_SEQUEL_CHARS) -> int:
+        """Count the different words that a rule finds at the start."""
+        key = (rule, chars)
+        if key not in self._found:
+            matches = rule.finditer(self.text[:chars])
+            self._found[key] = len({match[0].lower() for match in matches})
+        return self._found[key]
+
+
+class _Followed:
+    """A commitment with what followed it so far."""
+
+    __slots__ = (
+        "_answered", "_asked", "_came", "_contact", "_failed", "_heard", "_made", "_owned",
+        "_signed", "left", "message_id", "promise", "settled", "text",
+    )  # fmt: skip
+
+    def __init__(self, promise: _Promise, message: Message) -> None:
+        self.promise = promise
+        self.message_id = message.id
+        self.text = message.text[promise.start : promise.end]
+        self.settled: str | None = None
+        self.left = _MAX_LOOKAHEAD
+        self._made = message.sent_at
+        self._contact = promise.by == "agent" and _CONTACT.search(self.text) is not None
+        self._asked = self._signed = self._heard = self._answered = self._owned = False
+        self._failed = self._came = 0
+
+    def take(self, said: _Said) -> bool:
+        """Take a later message into account; whether it is the other side's first word on it."""
+        self.left -= 1
+        due, own = self.promise.due, said.role == self.promise.by
+        if due is None:
+            return not own and self._take_undated(said)
+        if said.sent_at is None:
+            return False
+        if self._contact and own and due - _SAME_DAY <= said.sent_at <= due:
+            self.settled = "kept"
+        elif said.sent_at < due:
+            self._take_before(said, due, own=own)
+        elif self.promise.by == "customer":
+            self.settled = "kept" if own else None
+        elif own:
+            if not self._answered:
+                self._answered, self._owned = True, said.has(_OWNED_UP)
+        elif not self._heard:
+            self._heard = True
+            self._failed = said.count(_FAILED, _VERDICT_CHARS)
+            self._came = said.count(_CAME, _VERDICT_CHARS)
+            return True
+        if self._heard and self._answered:
+            self.settled = self._verdict()
         return False
-    failed, came = _count(_FAILED, text), _count(_CAME, text)
-    near = (said - made) * 2 >= promise.due - made
-    if near:
-        return came > 0 and came >= failed
-    return _ARRIVED.search(text) is not None and failed == 0
 
+    def _take_undated(self, said: _Said) -> bool:
+        if said.has(_FAILED):
+            self.settled = "broken"
+        elif said.has(_ARRIVED):
+            self.settled = "kept"
+        return self.settled == "broken"
 
-def _theirs(
-    promise: _Promise, past: list[tuple[int, Message]], now: datetime, lead_hours: float
-) -> str:
-    if promise.due is not None and now < promise.due:
-        return "due" if promise.due - now <= timedelta(hours=lead_hours) else "open"
-    return "kept" if any(one.role == "customer" for _, one in past) else "open"
+    def _take_before(self, said: _Said, due: datetime, *, own: bool) -> None:
+        if not own:
+            self._asked |= said.has(_ASKS_TO_MOVE)
+            self._signed |= self._signs(said, due)
+        elif said.named is not None and said.named > due and said.has(_DELAY):
+            # the same side named a later date in time
+            self.settled = "renegotiated" if self._asked else "told_in_advance"
+
+    def _signs(self, said: _Said, due: datetime) -> bool:
+        """Whether the other side says before the due time that it came.
+
+        Words of arrival do; thanks do when they come nearer to the due time than to the promise,
+        for thanks given at once are for the promise.
+        """
+        if self._made is None or said.sent_at is None:
+            return False
+        if (said.sent_at - self._made) * 2 >= due - self._made:
+            came = said.count(_CAME)
+            return came > 0 and came >= said.count(_FAILED)
+        return said.has(_ARRIVED) and not said.has(_FAILED)
+
+    def _verdict(self) -> str:
+        return "broken" if self._failed + self._owned > self._came else "kept"
+
+    def state(self, now: datetime | None, lead_hours: float) -> str:
+        """Say how it stands at a time."""
+        due = self.promise.due
+        if self.settled is not None:
+            return self.settled
+        if due is None or now is None:
+            return "open"
+        if self._heard:
+            return self._verdict()
+        if self._signed:
+            return "kept"
+        if now < due:
+            return "due" if due - now <= timedelta(hours=lead_hours) else "open"
+        if self.promise.by == "customer":
+            return "open"
+        # we wrote after it was due and did not own up
+        return "kept" if self._answered and not self._owned else "broken"
+
+    def commitment(self, now: datetime | None, lead_hours: float) -> Commitment:
+        """Return the record."""
+        promise = self.promise
+        return Commitment(
+            message_id=self.message_id,
+            by=promise.by,
+            text=self.text,
+            start=promise.start,
+            end=promise.end,
+            due=promise.due,
+            state=self.state(now, lead_hours),
+        )

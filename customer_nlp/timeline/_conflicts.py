@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from customer_nlp.records import Evidence, Message
 from customer_nlp.text import sentences
 from customer_nlp.timeline._dates import Words, find_moments, may_hold_time
 
-__all__ = ["Conflict", "Unanswered", "conflicts", "unanswered"]
+__all__ = ["Conflict", "Conflicts", "Questions", "Unanswered", "conflicts", "unanswered"]
 
 CONFLICT_KINDS: Final = ("reason", "state", "amount", "date")
 _MAX_STATEMENTS: Final = 200
@@ -134,16 +135,45 @@ _STATES: Final = tuple(
             r"|\bnot\sguaranteed\b|\battended\b[^.!?\n]{0,60}\bnot\sready\b",
         ),
         (
+            r"\b(?:missed\s(?:visit|slot|call)|(?:van|truck|driver|assessor|engineer|technician)"
+            r"(?:['’]s|\sis|\swas)\s(?:\w+\s)?(?:broken\sdown|stuck|held\sup))\b",
+            r"\b(?:(?:no\sone|nobody|no-one)\s(?:answered|opened|was\s(?:in|home|there))|card\swas"
+            r"\sleft|no\saccess|gain\saccess|delivered\sand\ssigned)\b",
+        ),
+        (
+            r"\b(?:refund\s(?:was|has\sbeen)\s(?:sent|processed|approved|issued)|will\sbe"
+            r"\s(?:credited|refunded)|have\sit\srefunded)\b",
+            r"\b(?:nothing\sto\srefund|no\s(?:credit|refund)\swas|pending\sapproval|refund"
+            r"\s(?:has\snot|was\snot|hasn['’]t|is\snot))\b",
+        ),
+        (
+            r"\b(?:(?:you\sare|you['’]re|is|are)\s(?:\w+\s)?confirmed|all\sdone|I['’]ve"
+            r"\s(?:added|booked|reserved))\b",
+            r"\b(?:no\srecord|cannot\sbe\saccepted|not\saccepted|allocated\sby|may\sassign)\b",
+        ),
+        (
             r"\bdo\snot\s(?:update|reinstall|restart|reset|open|send|pay|return)\b"
             r"|\bplease\s(?:reinstall|update|reset|restart)\b",
             r"\bmust\s(?:run|be\supdated|update)\b|\bshould\snever\sbe\b",
         ),
     )
 )  # fmt: skip
+#: Something was free or included, with no condition …
+_FREE: Final = _rule(
+    r"\b(?:free|(?:is|are)\sincluded|nothing\s(?:extra\s)?to\spay|no\s(?:extra\s)?(?:charge|cost|fee)|on\sus)\b"
+)
+_CONDITION: Final = _rule(r"\b(?:if|unless|over|above|until|till|when|where|from|upgrade|offer)\b")
+#: … and now it costs.
+_COSTS: Final = _rule(
+    r"(?:[£$€]\s?\d|\b\d+(?:[.,]\d\d)?\s?(?:eur|euros?|usd|gbp|pounds|dollars)\b|\bcharged\b)"
+)
+_GREETING: Final = _rule(r"^\W{0,4}(?:hi|hello|dear|hey|morning|good\s\w+)\b[^,!.\n]{0,40}[,!.]?")
+_MAX_COMPARED_CHARS: Final = 300
 _OWNS_UP: Final = _rule(
     r"\b(?:wrong|mistake|error|correct(?:ed|ion)|misread|I\swas\swrong|our\sfault"
     r"|should\shave|misunderst\w+|instead|changed|moved|new\s(?:date|price|day|slot)|as\sagreed"
-    r"|you\swere\sright|you['’]re\sright|replaces|void|nonsense)\b"
+    r"|you\swere\sright|you['’]re\sright|you\sare\sright|replaces|void|nonsense|sorry|apolog\w+"
+    r"|bad\snews|I\ssaid)\b"
 )
 _AMOUNT: Final = _rule(
     r"(?P<before>[£$€]\s?)?\d{1,3}(?:[,.]\d{3}){0,3}(?:[.,]\d\d)?(?!\d)(?(before)|\s?(?:eur|euros?"
@@ -162,10 +192,7 @@ _END: Final = _rule(
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    index: int
-    start: int
-    end: int
-    text: str
+    words: Evidence
     topic: str
     value: str
 
@@ -188,67 +215,114 @@ def conflicts(messages: Sequence[Message]) -> tuple[Conflict, ...]:
     Linear in the text: of a long thread the first 200 statements are compared. Two statements
     of one message are not compared, nor is one that owns up to a change.
     """
-    found: list[Conflict] = []
-    seen: list[tuple[int, int, int, str]] = []
-    facts: list[_Statement] = []
-    for index, message in enumerate(messages):
+    followed = Conflicts()
+    for message in messages:
+        followed.add(message)
+    return tuple(followed.found)
+
+
+class Conflicts:
+    """The statements of our side as a thread goes on: every message is read once."""
+
+    def __init__(self) -> None:
+        self.found: list[Conflict] = []
+        self._facts: list[_Statement] = []
+        #: For each pair of states the last statement of the first, until the second was stated.
+        self._states: dict[int, Evidence] = {}
+        #: What was said to be free.
+        self._free: list[_Plain] = []
+
+    def add(self, message: Message) -> None:
+        """Read the next message of the thread."""
         if message.role != "agent" or message.automatic or not message.public:
-            continue
-        ranges = list(_sentences_of(message))[:_MAX_STATEMENTS]
-        owned = any(_OWNS_UP.search(message.text, start, end) for start, end in ranges)
-        stated = [one for start, end in ranges for one in _facts(index, message, start, end)]
-        if not owned:
-            found.extend(_clashes(messages, index, ranges, seen, stated, facts))
-        if len(facts) < _MAX_STATEMENTS:
-            facts.extend(stated)
-        if len(seen) < _MAX_STATEMENTS:
-            seen.extend((index, start, end, message.text[start:end]) for start, end in ranges)
-    return tuple(found)
+            return
+        said = _Reply(message)
+        stated = list(said.facts())
+        free = [one for one in said.about(_FREE) if not _CONDITION.search(one[0].text)]
+        clashes = [*self._facts_against(stated), *islice(self._clashes(said), 1)]
+        if clashes and not said.find(_OWNS_UP):
+            self.found.extend(clashes)
+        self._free.extend(free[: _MAX_STATEMENTS - len(self._free)])
+        self._facts.extend(stated[: _MAX_STATEMENTS - len(self._facts)])
+        self._note_states(said)
+
+    def _facts_against(self, stated: Sequence[_Statement]) -> Iterator[Conflict]:
+        reported: set[str] = set()
+        for one in stated:
+            before = [old for old in self._facts if old.topic == one.topic]
+            kind = one.topic.partition(":")[0]
+            if kind in reported or not before or any(old.value == one.value for old in before):
+                continue
+            reported.add(kind)
+            yield Conflict(kind, before[-1].words, one.words)
+
+    def _clashes(self, said: _Reply) -> Iterator[Conflict]:
+        for pair, earlier in sorted(self._states.items()):
+            later = said.find(_STATES[pair][1])
+            if later is not None:
+                yield Conflict("state", earlier, later)
+        for later, words in said.about(_COSTS) if self._free else ():
+            for earlier, before in () if _FREE.search(later.text) else reversed(self._free):
+                if words & before:
+                    yield Conflict("amount", earlier, later)
+
+    def _note_states(self, said: _Reply) -> None:
+        for pair, (first, second) in enumerate(_STATES):
+            stated = said.find(first, last=True)
+            if stated is None and pair not in self._states:
+                continue
+            denied = said.find(second)
+            if denied is not None:
+                # what was denied before is no news now
+                self._states.pop(pair, None)
+            if stated is not None and (denied is None or denied.start < stated.start):
+                self._states[pair] = stated
 
 
-def _clashes(
-    messages: Sequence[Message],
-    index: int,
-    ranges: list[tuple[int, int]],
-    seen: list[tuple[int, int, int, str]],
-    stated: list[_Statement],
-    facts: list[_Statement],
-) -> Iterator[Conflict]:
-    reported: set[str] = set()
-    for one in stated:
-        earlier = next(
-            (old for old in reversed(facts) if old.topic == one.topic and old.value != one.value),
-            None,
-        )
-        repeated = any(old.topic == one.topic and old.value == one.value for old in facts)
-        kind = one.topic.partition(":")[0]
-        if earlier is None or repeated or kind in reported:
-            continue
-        reported.add(kind)
-        first = Evidence(earlier.start, earlier.end, earlier.text, messages[earlier.index].id)
-        yield Conflict(kind, first, Evidence(one.start, one.end, one.text, messages[index].id))
-    pair = _state_clash(messages[index], ranges, seen)
-    if pair is not None:
-        (old, start, end, text), (begin, finish) = pair
-        words = messages[index].text[begin:finish]
-        first = Evidence(start, end, text, messages[old].id)
-        yield Conflict("state", first, Evidence(begin, finish, words, messages[index].id))
+_Plain = tuple[Evidence, set[str]]
 
 
-def _state_clash(
-    message: Message, ranges: list[tuple[int, int]], seen: list[tuple[int, int, int, str]]
-) -> tuple[tuple[int, int, int, str], tuple[int, int]] | None:
-    for first, second in _STATES:
-        later = next((one for one in ranges if second.search(message.text, *one)), None)
-        if later is None:
-            continue
-        for old in reversed(seen):
-            # What was denied before is no news now
-            if second.search(old[3]):
-                break
-            if first.search(old[3]):
-                return old, later
-    return None
+class _Reply:
+    """A reply of ours; its sentences are told apart only where a rule finds anything in it."""
+
+    __slots__ = ("_message", "_ranges")
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self._ranges: list[tuple[int, int]] | None = None
+
+    def sentences(self, *rules: re.Pattern[str]) -> Sequence[tuple[int, int]]:
+        """Return its sentences, none where no rule finds anything in the whole text."""
+        text = self._message.text
+        if not any(rule.search(text) for rule in rules):
+            return ()
+        if self._ranges is None:
+            self._ranges = list(islice(_sentences_of(self._message), _MAX_STATEMENTS))
+        return self._ranges
+
+    def find(self, rule: re.Pattern[str], *, last: bool = False) -> Evidence | None:
+        """Return the first sentence, or the last, in which a rule finds anything."""
+        text, ranges = self._message.text, self.sentences(rule)
+        for start, end in ranges[::-1] if last else ranges:
+            if rule.search(text, start, end):
+                return Evidence(start, end, text[start:end], self._message.id)
+        return None
+
+    def about(self, rule: re.Pattern[str]) -> Iterator[_Plain]:
+        """Yield the statements in which a rule finds anything, with their content words."""
+        for start, end in self.sentences(rule):
+            text = self._message.text[start:end]
+            if len(text) > _MAX_COMPARED_CHARS or text.rstrip().endswith("?"):
+                continue
+            greeting = _GREETING.match(text)
+            words = _content(text[greeting.end() if greeting else 0 :])
+            if words and rule.search(text):
+                yield Evidence(start, end, text, self._message.id), words
+
+    def facts(self) -> Iterator[_Statement]:
+        """Yield its reasons, amounts and dates."""
+        for start, end in self.sentences(_OUTCOME, _LABEL, _END):
+            yield from _facts(self._message, start, end)
 
 
 def _sentences_of(message: Message) -> Iterator[tuple[int, int]]:
@@ -259,21 +333,22 @@ def _sentences_of(message: Message) -> Iterator[tuple[int, int]]:
         yield from sentences(message.text, zone.start, zone.end)
 
 
-def _facts(index: int, message: Message, start: int, end: int) -> Iterator[_Statement]:
+def _facts(message: Message, start: int, end: int) -> Iterator[_Statement]:
     text = message.text[start:end]
     if text.endswith("?"):
         return
+    said = Evidence(start, end, text, message.id)
     if _OUTCOME.search(text):
         for name, rule in _REASONS:
             if rule.search(text):
-                yield _Statement(index, start, end, text, "reason", name)
+                yield _Statement(said, "reason", name)
                 break
     label = _LABEL.search(text)
     if label is not None:
         amounts = {match[0].strip() for match in _AMOUNT.finditer(text)}
         if len(amounts) == 1:
             value = re.sub(r"[^\d.]", "", amounts.pop().replace(",", "")).removesuffix(".00")
-            yield _Statement(index, start, end, text, f"amount:{label[0].lower()}", value)
+            yield _Statement(said, f"amount:{label[0].lower()}", value)
     ending = _END.search(text)
     if ending is not None and may_hold_time(text):
         anchor = message.sent_at or datetime(2001, 1, 1, tzinfo=UTC)
@@ -281,7 +356,7 @@ def _facts(index: int, message: Message, start: int, end: int) -> Iterator[_Stat
         days = {one.due.date() for one in find_moments(words, anchor) if one.due and one.has_day}
         if len(days) == 1:
             topic = f"date:{ending['what'].lower()}"
-            yield _Statement(index, start, end, text, topic, str(days.pop()))
+            yield _Statement(said, topic, str(days.pop()))
 
 
 _STOP: Final = frozenset({
@@ -351,19 +426,14 @@ def unanswered(messages: Sequence[Message]) -> tuple[Unanswered, ...]:
     counts when it is asked again, when the customer says that it was passed over, or when the
     reply is the last word so far. Linear in the text; at most 60 questions are followed.
     """
-    state = _Questions()
+    followed = Questions()
     for message in messages:
-        if message.automatic or not message.public or message.role == "system":
-            continue
-        if message.role == "customer":
-            state.ask(message)
-        else:
-            state.reply(message)
-    return tuple(Unanswered(question, asked, reply) for question, _, asked, reply in state.left())
+        followed.add(message)
+    return followed.unanswered()
 
 
-class _Questions:
-    """The questions of a thread as it goes on."""
+class Questions:
+    """The customer's questions as a thread goes on: every message is read once."""
 
     def __init__(self) -> None:
         self.sure: list[_Asked] = []
@@ -372,7 +442,20 @@ class _Questions:
         self.waiting: list[tuple[Evidence, set[str]]] = []
         self.order: dict[tuple[str | None, int], int] = {}
 
-    def ask(self, message: Message) -> None:
+    def add(self, message: Message) -> None:
+        """Read the next message of the thread."""
+        if message.automatic or not message.public or message.role == "system":
+            return
+        if message.role == "customer":
+            self._ask(message)
+        else:
+            self._reply(message)
+
+    def unanswered(self) -> tuple[Unanswered, ...]:
+        """Return what our replies passed over so far."""
+        return tuple(Unanswered(words, asked, reply) for words, _, asked, reply in self._left())
+
+    def _ask(self, message: Message) -> None:
         """Take up the questions of a customer's message."""
         if _NOT_ANSWERED.search(message.new_text):
             self.sure.extend(self.maybe)
@@ -395,7 +478,7 @@ class _Questions:
                     return True
         return any(_alike(words, before) for _, before in self.waiting)
 
-    def reply(self, message: Message) -> None:
+    def _reply(self, message: Message) -> None:
         """Sort the questions into answered and passed over."""
         text = message.new_text
         said = _content(text)
@@ -408,7 +491,7 @@ class _Questions:
             group.append((question, words, 1, message.id))
         self.waiting = []
 
-    def left(self) -> list[_Asked]:
+    def _left(self) -> list[_Asked]:
         """Return what is unanswered at the end."""
         left = [*self.sure, *self.maybe]
         return sorted(left, key=lambda one: self.order[(one[0].message_id, one[0].start)])

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.actions import FEATURES, ThreadFeatures, observe
-from customer_nlp.artifacts import FORMAT, ModelFolder, dump_arrays, write_model
+from customer_nlp.artifacts import FORMAT, ModelFolder, dump_arrays, open_model, write_model
 from customer_nlp.calibration import best_threshold, fit_platt, sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, TIMINGS
 from customer_nlp.signals import OUTPUTS, SignalModel, score_messages
@@ -36,7 +36,7 @@ from customer_nlp.training.linear import LinearFeatures, fit_column
 from customer_nlp.training.student import build_vocabulary, fit_student, starting_vectors
 from customer_nlp.training.teacher import SoftLabels, load_soft_labels
 
-__all__ = ["build"]
+__all__ = ["build", "refit_actions"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -48,6 +48,8 @@ POOL_TEXTS: Final = 20000
 LABELLED_WEIGHT: Final = 3.0
 #: Strength of the penalty on the action model's weights (scikit-learn's C).
 ACTION_C: Final = 0.01
+#: What stands beside the network in the message model's file.
+_LINEAR_ARRAYS: Final = frozenset({"word", "pair_key", "pair", "slope", "offset"})
 
 
 def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
@@ -55,18 +57,50 @@ def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     rows = examples(corpus)
     pool = soft.texts(corpus, rows)
     tokens, arrays = _network(rows, pool, soft)
+    message = _message(rows, pool, soft, tokens, arrays)
+    files = message.files(None) | _action_files(message, [*corpus.threads, *corpus.posts])
+    write_model(out, name=NAME, version=VERSION, files=files, about=_about(corpus, rows))
+
+
+def refit_actions(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
+    """Fit the action model of a folder anew; its message model stays as it is.
+
+    Notes
+    -----
+    The linear part is fitted again without each fold, so that every thread is scored by a model
+    that has not seen it. Cost: minutes on two cores; needs no torch.
+    """
+    folder = open_model(out)
+    rows = examples(corpus)
+    arrays = {
+        name: array.astype(np.float32)
+        for name, array in folder.arrays("message.safetensors").items()
+        if name not in _LINEAR_ARRAYS
+    }
+    tokens = folder.lines("vocabulary.txt")
+    message = _message(rows, soft.texts(corpus, rows), soft, tokens, arrays)
+    files = {**folder.files, **_action_files(message, [*corpus.threads, *corpus.posts])}
+    write_model(out, name=folder.name, version=folder.version, files=files, about=folder.manifest)
+
+
+def _message(
+    rows: Sequence[Example],
+    pool: Sequence[str],
+    soft: SoftLabels,
+    tokens: list[str],
+    arrays: dict[str, Floats],
+) -> _Message:
     known = [row for row in rows if row.split != "test"]
-    linear = _Linear(tokens, known, pool, soft)
-    message = _Message(arrays, linear, known)
-    files = message.files(None)
+    return _Message(arrays, _Linear(tokens, known, pool, soft), known)
+
+
+def _action_files(message: _Message, threads: Sequence[LabelledThread]) -> dict[str, bytes]:
     by_fold = {
         fold: SignalModel(ModelFolder(NAME, VERSION, {}, message.files(fold)))
         for fold in range(FOLDS)
     }
-    action_arrays, settings = fit_actions(by_fold, [*corpus.threads, *corpus.posts])
-    files["actions.safetensors"] = dump_arrays(action_arrays)
-    files["actions.json"] = _json(settings)
-    write_model(out, name=NAME, version=VERSION, files=files, about=_about(corpus, rows))
+    arrays, settings = fit_actions(by_fold, threads)
+    return {"actions.safetensors": dump_arrays(arrays), "actions.json": _json(settings)}
 
 
 def _say(line: str) -> None:
@@ -352,8 +386,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     default = Path(__file__).resolve().parents[2] / "models" / NAME
     parser.add_argument("--out", type=Path, default=default)
+    parser.add_argument(
+        "--actions-only",
+        action="store_true",
+        help="keep the message model of the folder and fit its action model anew",
+    )
     options = parser.parse_args(arguments)
-    build(options.out, load_corpus(), load_soft_labels())
+    work = refit_actions if options.actions_only else build
+    work(options.out, load_corpus(), load_soft_labels())
     return 0
 
 

@@ -1,0 +1,145 @@
+"""The thread as it goes on: each message is read once, and the facts are at hand after it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from customer_nlp.records import Message
+from customer_nlp.timeline._commitments import LEAD_HOURS, Commitments
+from customer_nlp.timeline._conflicts import Conflicts, Questions
+
+__all__ = ["Facts", "Timeline", "reports"]
+
+_WORDS: Final = {
+    "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+    "ninth": 9, "tenth": 10, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
+    "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+}  # fmt: skip
+_UNIT: Final = (
+    r"(?:time|attempt|e-?mail|mail|message|call|request|reminder|complaint|report|ticket|visit)"
+)
+_NTH: Final = re.compile(
+    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b", re.IGNORECASE
+)
+_TIMES: Final = re.compile(
+    r"\b(?:written|called|rung|phoned|e-?mailed|mailed|reported|asked|contacted|raised|told)\b"
+    rf"[^.!?\n]{{0,40}}?\b(?:(\d{{1,2}})|({'|'.join(_WORDS)}))(?:\s+times)?\b",
+    re.IGNORECASE,
+)
+MAX_REPORTS: Final = 20
+
+
+def reports(text: str) -> int:
+    """Return the n of "the nth time" that a customer states, or 0. Cost: linear in the text."""
+    counts = [_number(match[1], match[2]) for match in _NTH.finditer(text)]
+    lower = text.lower()
+    counts += [
+        _number(match[1], match[2])
+        for match in (_TIMES.finditer(text) if "times" in lower or "twice" in lower else ())
+        if "times" in match[0].lower() or (match[2] or "").lower() == "twice"
+    ]
+    return max((count for count in counts if count <= MAX_REPORTS), default=0)
+
+
+def _number(digits: str | None, word: str | None) -> int:
+    if digits:
+        return int(digits)
+    return _WORDS[word.lower()] if word else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true of a thread at a time, whatever the mood of the words.
+
+    Parameters
+    ----------
+    promises_open, promises_due, promises_broken, promises_moved : int
+        Commitments of ours by state; moved ones were told in advance or renegotiated.
+    just_broken : int
+        Broken ones after which the last message is the customer's first word.
+    conflicts : int
+        Pairs of statements of ours that do not fit together.
+    unanswered : int
+        Questions of the customer's that our replies passed over.
+    asked : int
+        How often one of them was asked, at most.
+    reports : int
+        The highest n of "the nth time" that the customer states, or 0.
+    waited_hours : float or None
+        Clock hours since the customer's first word that we have not answered.
+    """
+
+    promises_open: int
+    promises_due: int
+    promises_broken: int
+    promises_moved: int
+    just_broken: int
+    conflicts: int
+    unanswered: int
+    asked: int
+    reports: int
+    waited_hours: float | None
+
+
+class Timeline:
+    """What a thread shows as a whole, kept up to date message by message.
+
+    Notes
+    -----
+    A message costs its own length and a bounded look at what is unsettled, however long the
+    thread is.
+    """
+
+    def __init__(self) -> None:
+        self.commitments = Commitments()
+        self.conflicts = Conflicts()
+        self.questions = Questions()
+        #: Messages of the customer's that people wrote and we can see.
+        self.contacts = 0
+        self.reports = 0
+        #: The last message that somebody wrote to the other side.
+        self.last: Message | None = None
+        self._waiting_since: datetime | None = None
+
+    def add(self, message: Message) -> None:
+        """Read the next message of the thread."""
+        self.commitments.add(message)
+        self.conflicts.add(message)
+        self.questions.add(message)
+        if message.role == "system" or message.automatic or not message.public:
+            return
+        self.last = message
+        if message.role == "customer":
+            self.contacts += 1
+            self.reports = max(self.reports, reports(message.new_text))
+            self._waiting_since = self._waiting_since or message.sent_at
+        else:
+            self._waiting_since = None
+
+    def facts(self, now: datetime | None = None, *, lead_hours: float = LEAD_HOURS) -> Facts:
+        """Say what is true at a time; by default that of the last message."""
+        states = self.commitments.counts(now, lead_hours=lead_hours)
+        unanswered = self.questions.unanswered()
+        moment = now or (None if self.last is None else self.last.sent_at)
+        return Facts(
+            states["open"],
+            states["due"],
+            states["broken"],
+            states["renegotiated"] + states["told_in_advance"],
+            self.commitments.just_broken(),
+            len(self.conflicts.found),
+            len(unanswered),
+            max((one.asked for one in unanswered), default=0),
+            self.reports,
+            hours_between(self._waiting_since, moment),
+        )
+
+
+def hours_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Return clock hours, 0 where the end comes first; ``None`` where one is not known."""
+    if start is None or end is None:
+        return None
+    return max((end - start).total_seconds() / 3600, 0.0)
