@@ -256,3 +256,18 @@ def test_hostile_text_is_read_once(hostile: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(_commitments, "find_moments", counted)
     commitments([turn("agent", hostile)])
     assert looks <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("We will call you by end of day Wednesday.", at(3, 4)),
+        ("Someone will call you on Monday at 8 before you start.", at(3, 9, 8)),
+        ("I'll come to your Friday rehearsal at 19:00.", at(3, 6, 19)),
+        ("The $236 goes back to your card today.", at(3, 3)),
+        ("I'll text you when he leaves.", None),
+    ],
+)
+def test_a_time_of_day_may_stand_further_on(text: str, due: datetime | None) -> None:
+    [one] = commitments([turn("agent", text)])
+    assert one.due == due

@@ -63,6 +63,10 @@ _RULES: Final = tuple(
         r"|gate|desk|dock|home|hall|step|counter|office|shop|school)\b"),
         ("new_date", 2, r"\bnew\s(?:date|day|slot|time|appointment)\b|\bnext\s(?:slot|word|update"
         r"|news)\b"),
+        ("goes_back", 2, r"\b(?:goes|go|is\s(?:re)?paid|are\s(?:re)?paid)\s(?:back\s)?(?:to|on|in)"
+         r"\s(?:you|your|his|her)\b"),
+        ("goes_out", 2, r"\b(?:goes|go)\s(?:out|by|in\s(?:the|today's|tonight's|tomorrow's)"
+         r"\s(?:post|mail))\b"),
         ("booked", 1, r"\b(?:booked|rebooked|scheduled|rescheduled|delivered|planned"
         r"|put\syou\sdown|down\sfor|in\sfor|moved\syou)\b"),
         ("moved", 1, r"\b(?:moved|confirmed|held|set)\b"),
@@ -114,10 +118,12 @@ _PROMISED: Final = _any(rf"\b(?:I|we){_WILL}\s")
 _GOES_ON: Final = _any(
     r"\W{0,2}(?:send|write|tell|confirm|ring|call|have|e?mail|text|post|bring|let|get)\b"
 )
-#: A promised call back counts without a time.
+#: A promised call back counts without a time; so does word "when he leaves".
 _MAY_CALL: Final = _any(r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b")
 _CALL: Final = _any(
     rf"\b(?:I|we|someone|somebody|a\scolleague){_WILL}\s(?:\w+\s)?(?:call|ring|phone)\syou\sback\b",
+    rf"\b(?:I|we){_WILL}\s(?:\w+\s)?(?:text|write|ring|phone|e?-?mail|message|tell)\b[^.!?\n]{{0,50}}"
+    r"\b(?:when|once|the\s(?:moment|day)|as\ssoon\sas)\b",
 )
 #: A sentence that is hardly more than a time, or one in the present, counts with these.
 _FIRM: Final = _any(
@@ -374,8 +380,17 @@ def _in_sentence(
                 message.text[left:right], until, moment, finish - begin, going_on=going_on
             )
             if strength:
-                yield left + offset, right, moment, strength == 2
+                yield left + offset, right, _sharpened(moment, moments), strength == 2
                 break
+
+
+def _sharpened(moment: Moment, moments: list[Moment]) -> Moment:
+    """Take the time of day from further on in the sentence: "your Friday rehearsal at 19:00"."""
+    later = next((one for one in moments if one.first >= moment.last), None)
+    if moment.has_clock or later is None or later.has_day or not later.has_clock:
+        return moment
+    same = moment.due and later.due and moment.due.date() == later.due.date()
+    return later if same else moment
 
 
 _JOINTS: Final = frozenset({
@@ -493,7 +508,7 @@ _CAME: Final = _any(
     r"\b(?:thanks?|thank|ta|cheers|obliged|grateful|appreciat\w+|bless|legend|star|wicked"
     r"|brilliant|lovely|great|perfect|super|excellent|beautiful\w*|gorgeous|grand|marvell?ous"
     r"|delighted|happy|pleased)\b",
-    r"\b(?:came|arrived|received|landed|delivered|fitted|got\s(?:it|them|the|your)|turned\sup"
+    r"\b(?:came|has\scome|have\scome|arrived|received|landed|delivered|fitted|got\s(?:it|them|the|your)|turned\sup"
     r"|showed\sup|went\sin|collected|installed|credited|refunded|you\srang|you\scalled|signed\sfor"
     r"|tested|even|every|both|both|money['’]s)\b",
     r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|on|there|back|up|live|done|fixed|sorted|well"
@@ -501,9 +516,10 @@ _CAME: Final = _any(
     r"\b(?:works|working|running|sorted|fixed|solved|done|as\spromised|on\stime|to\sthe\sminute"
     r"|early|wire['’]s|all\sgood|spotless|confirmed)\b",
 )
+_DOUBT: Final = _any(r"\b(?:no|not|nothing|never|nobody|still|wrong|instead|only)\b|n['’]t\b|\?")
 #: Words of arrival, which count before the due time as well.
 _ARRIVED: Final = _any(
-    r"\b(?:came|arrived|received|landed|delivered|fitted|turned\sup|went\sin|installed|collected"
+    r"\b(?:came|has\scome|have\scome|arrived|received|landed|delivered|fitted|turned\sup|went\sin|installed|collected"
     r"|reached|came\sthrough)\b",
     r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|live|done|fixed|sorted|working|running)\b",
     r"\b(?:works|sorted|fixed|running|confirmed|got\s(?:it|them)|as\spromised|here\s(?:it|she|he"
@@ -638,6 +654,8 @@ class _Followed:
         if not own:
             self._asked |= said.has(_ASKS_TO_MOVE)
             self._signed |= self._signs(said, due)
+            if self._late(said, due) and said.has(_ARRIVED) and not said.has(_DOUBT):
+                self.settled = "kept"
         elif said.named is not None and said.named > due and said.has(_DELAY):
             # the same side named a later date in time
             self.settled = "renegotiated" if self._asked else "told_in_advance"
@@ -648,15 +666,19 @@ class _Followed:
         Words of arrival do; thanks do when they come nearer to the due time than to the promise,
         for thanks given at once are for the promise.
         """
-        if self._made is None or said.sent_at is None:
-            return False
-        if (said.sent_at - self._made) * 2 >= due - self._made:
+        if self._late(said, due):
             came = said.count(_CAME)
             return came > 0 and came >= said.count(_FAILED)
         return said.has(_ARRIVED) and not said.has(_FAILED)
 
+    def _late(self, said: _Said, due: datetime) -> bool:
+        """Whether words come nearer to the due time than to the promise."""
+        if self._made is None or said.sent_at is None:
+            return False
+        return (said.sent_at - self._made) * 2 >= due - self._made
+
     def _verdict(self) -> str:
-        return "broken" if self._failed + self._owned > self._came else "kept"
+        return "broken" if self._failed + self._owned > self._came + self._signed else "kept"
 
     def state(self, now: datetime | None, lead_hours: float) -> str:
         """Say how it stands at a time."""

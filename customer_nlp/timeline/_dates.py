@@ -485,6 +485,9 @@ class _Reader:
                 END_OF_DAY,
                 has_day=True,
             )
+        named = self._day_after(skip + 1) if unit in {"day", "business"} else None
+        if named is not None:
+            return self._moment(index, named.last, named.on, END_OF_DAY, has_day=True)
         if unit not in ends:
             return None
         return self._moment(index, skip + 1, ends[unit], END_OF_DAY, has_day=True)
@@ -890,6 +893,8 @@ _AFTER_WORDS: Final = frozenset({
     "with", "and", "on", "at", "to", "or", "as", "if", "so", "for", "in", "by", "of", "till",
     "until", "we", "i", "he", "she", "they", "you", "it", "but", "when", "then", "tomorrow",
     "today", "tonight", "this", "is", "from", "your", "sharp", "am", "pm", "o'clock", "local",
+    "about", "before", "after", "anyway", "either", "again", "please", "while", "my", "our", "the",
+    "latest", "onwards", "prompt", "exactly", "once",
 })  # fmt: skip
 _AFTER_CLOCK: Final = _AFTER_WORDS  # fmt: skip | frozenset(_WEEKDAYS)
 

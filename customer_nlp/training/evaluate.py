@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ import numpy.typing as npt
 from customer_nlp.analyzer import Analyzer, load
 from customer_nlp.calibration import expected_calibration_error
 from customer_nlp.codebook import ACTIONS, CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
-from customer_nlp.records import Analysis
+from customer_nlp.records import Analysis, Commitment
+from customer_nlp.timeline import commitments
 from customer_nlp.training.corpus import Corpus, LabelledThread, load_corpus
 from customer_nlp.training.examples import Example, examples, targets
 from customer_nlp.training.peers import PEERS
@@ -197,6 +199,79 @@ def thread_lines(analyzer: Analyzer, threads: Sequence[LabelledThread]) -> Itera
     yield f"Actions, F1: {scores}."
     yield ""
     yield from _findings(whole)
+    yield ""
+    yield _commitment_line(threads)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentFigures:
+    """How well commitments are found, over some threads.
+
+    Parameters
+    ----------
+    precision, recall : float
+        A commitment is right when it overlaps the words that the reader marked.
+    due, state : float
+        Of the reader's that were found: due at the same minute by the writer's clock; standing as
+        the reader says at the end of the thread (``due`` counts as ``open``).
+    wanted : int
+        How many the reader marked.
+    """
+
+    precision: float
+    recall: float
+    due: float
+    state: float
+    wanted: int
+
+
+def commitment_figures(threads: Sequence[LabelledThread]) -> CommitmentFigures:
+    """Compare the commitments of threads with the reader's."""
+    given = right = wanted = 0
+    due: list[bool] = []
+    state: list[bool] = []
+    for labelled in threads:
+        stated = commitments(labelled.thread.messages)
+        given += len(stated)
+        for message, labels in labelled.turns:
+            ours = [one for one in stated if one.message_id == message.id]
+            wanted += len(labels.promises)
+            right += sum(any(_overlap(one, gold) for gold in labels.promises) for one in ours)
+            zone = timezone(timedelta(minutes=message.utc_offset_minutes or 0))
+            for gold in labels.promises:
+                same = [one for one in ours if _overlap(one, gold)]
+                if same:
+                    best = max(same, key=lambda one: _same_due(one, gold, zone))
+                    due.append(_same_due(best, gold, zone))
+                    state.append(best.state.replace("due", "open") == gold.state)
+    found = len(due)
+    return CommitmentFigures(
+        right / max(given, 1),
+        found / max(wanted, 1),
+        sum(due) / max(found, 1),
+        sum(state) / max(found, 1),
+        wanted,
+    )
+
+
+def _overlap(one: Commitment, other: Commitment) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _same_due(one: Commitment, gold: Commitment, zone: timezone) -> bool:
+    if one.due is None or gold.due is None:
+        return one.due is gold.due
+    # by the clock on the wall: the reader may have thought of summer time, a date does not say
+    return one.due.astimezone(zone).replace(tzinfo=None) == gold.due.replace(tzinfo=None)
+
+
+def _commitment_line(threads: Sequence[LabelledThread]) -> str:
+    one = commitment_figures(threads)
+    return (
+        f"Commitments, {one.wanted} of the reader: precision {one.precision:.2f}, recall "
+        f"{one.recall:.2f}; of those found, due date exact {one.due:.2f}, state right "
+        f"{one.state:.2f}."
+    )
 
 
 def _names(analysis: Analysis) -> set[str]:
