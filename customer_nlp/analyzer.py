@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +19,12 @@ from customer_nlp.artifacts import ModelFolder, default_model_path, open_model
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import (
+    EVENT_KINDS,
     ActionAdvice,
     Analysis,
     Commitment,
+    Conflict,
+    Event,
     Evidence,
     Finding,
     Message,
@@ -31,6 +34,8 @@ from customer_nlp.records import (
     Signal,
     Thread,
     ThreadState,
+    TurnGrades,
+    Unanswered,
 )
 from customer_nlp.signals import (
     ScoredMessage,
@@ -156,7 +161,14 @@ class Analyzer:
         """
         return self._signals.table(texts)
 
-    def analyze(self, thread: ThreadLike, *, now: datetime | None = None) -> Analysis:
+    def analyze(
+        self,
+        thread: ThreadLike,
+        *,
+        now: datetime | None = None,
+        lead_hours: float = timeline.LEAD_HOURS,
+        notify_hours: Mapping[str, float] | None = None,
+    ) -> Analysis:
         """Say what a thread shows and what to do next.
 
         Parameters
@@ -166,6 +178,11 @@ class Analyzer:
         now : datetime, optional
             Aware; the time at which the question is asked. Promises and silence are judged by
             it; without it, by the last message.
+        lead_hours : float, default=24.0
+            How long before a promise of ours falls due an update is asked for; needs `now`.
+        notify_hours : mapping of str to float, optional
+            Event kind to the hours within which the customer should hear of it, beside those of
+            `timeline.NOTIFY_HOURS`.
 
         Returns
         -------
@@ -177,7 +194,9 @@ class Analyzer:
         InvalidRecordError
             When `thread` is nothing that can be taken for one.
         """
-        return next(self.analyze_many([thread], now=now))
+        return next(
+            self.analyze_many([thread], now=now, lead_hours=lead_hours, notify_hours=notify_hours)
+        )
 
     def analyze_many(
         self,
@@ -185,6 +204,8 @@ class Analyzer:
         *,
         now: datetime | None = None,
         every_turn: bool = False,
+        lead_hours: float = timeline.LEAD_HOURS,
+        notify_hours: Mapping[str, float] | None = None,
     ) -> Iterator[Analysis]:
         """Analyze threads one after the other, lazily.
 
@@ -192,7 +213,7 @@ class Analyzer:
         ----------
         threads : iterable
             What `analyze` takes.
-        now : datetime, optional
+        now, lead_hours, notify_hours
             As for `analyze`.
         every_turn : bool, default=False
             Yield one analysis after each customer message instead of one a thread.
@@ -202,10 +223,7 @@ class Analyzer:
         Analysis
             In the order of the threads. Memory: a few dozen threads.
         """
-        if now is not None and not (isinstance(now, datetime) and now.tzinfo):
-            raise InvalidRecordError(
-                "The now must be an aware datetime; got a naive one or another type.", field="now"
-            )
+        question = _question(now, lead_hours, notify_hours)
         if isinstance(threads, str | Thread) or not isinstance(threads, Iterable):
             raise InvalidRecordError(
                 "The threads must be an iterable of threads; got one "
@@ -214,10 +232,26 @@ class Analyzer:
             )
         iterator = iter(threads)
         while batch := [as_thread(one) for one in islice(iterator, _THREADS_AT_ONCE)]:
-            yield from self._analyze_batch(batch, now, every_turn=every_turn)
+            yield from self._analyze_batch(batch, question, every_turn=every_turn)
+
+    def follow(self, thread: ThreadLike) -> Follow:
+        """Keep a thread at hand to which messages are added as they come.
+
+        Parameters
+        ----------
+        thread : Thread, str, or list of Message or dict
+            As for `analyze`.
+
+        Returns
+        -------
+        Follow
+            ``add(message)`` gives the analysis of the thread with it.
+        """
+        channel = thread.channel if isinstance(thread, Thread) else None
+        return Follow(self, as_thread(thread), channel, self._recommender, self._steps)
 
     def _analyze_batch(
-        self, threads: Sequence[Thread], now: datetime | None, *, every_turn: bool
+        self, threads: Sequence[Thread], question: _Question, *, every_turn: bool
     ) -> Iterator[Analysis]:
         messages = [message for thread in threads for message in thread.messages]
         alone = score_messages(self._signals, messages)
@@ -225,7 +259,7 @@ class Analyzer:
         for thread in threads:
             start = len(steps)
             scored = alone[start : start + len(thread)]
-            steps += self._walk(thread, scored, _asked(scored, every_turn=every_turn), now)
+            steps += self._walk(thread, scored, _asked(scored, every_turn=every_turn), question)
         shown = iter(self._shown(steps))
         told = iter(steps)
         for thread in threads:
@@ -233,33 +267,27 @@ class Analyzer:
             for step in islice(told, len(thread)):
                 story.add(step, next(shown))
                 if step.view is not None:
-                    yield story.analysis()
+                    yield story.analysis(step.view)
+
+    def _steps(self, walk: _Walk, messages: Sequence[Message]) -> Iterator[tuple[_Step, _Shown]]:
+        """Score messages and go on with them; what was seen before is not looked at again."""
+        steps = [walk.step(one, None) for one in score_messages(self._signals, messages)]
+        return zip(steps, self._shown(steps), strict=True)
 
     def _walk(
         self,
         thread: Thread,
         scored: Sequence[ScoredMessage],
         asked: Container[int] = (),
-        now: datetime | None = None,
+        question: _Question | None = None,
     ) -> Iterator[_Step]:
         """Go once through a thread and judge each customer turn in the light of those before.
 
         The steps at the places `asked` carry what is true of the thread there.
         """
-        features = actions.ThreadFeatures(channel=thread.channel)
-        vector = None
+        walk = _Walk(self._recommender, thread)
         for index, one in enumerate(scored):
-            actions.observe(features, one)
-            in_context = False
-            if one.message.role == "customer" and one.scores is not None:
-                vector = features.vector()
-                if features.answered:
-                    graded, cues, grades = self._recommender.in_context(vector)
-                    scores = dataclasses.replace(one.scores, graded=graded[None], cues=cues[None])
-                    one = dataclasses.replace(one, scores=scores, grades=grades)
-                    in_context = True
-            view = _view(features, vector, now) if index in asked else None
-            yield _Step(one, in_context, view)
+            yield walk.step(one, question if index in asked else None)
 
     def _shown(self, steps: Sequence[_Step]) -> list[_Shown]:
         """Say what each message shows, with the words, for many messages in one pass."""
@@ -369,35 +397,115 @@ class Analyzer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Question:
+    """When a thread is asked about, and how early and how late word is due."""
+
+    now: datetime | None
+    lead_hours: float
+    notify_hours: Mapping[str, float]
+
+
+def _question(
+    now: datetime | None, lead_hours: float, notify_hours: Mapping[str, float] | None
+) -> _Question:
+    if now is not None and not (isinstance(now, datetime) and now.tzinfo):
+        raise InvalidRecordError(
+            "The now must be an aware datetime; got a naive one or another type.", field="now"
+        )
+    given = dict(notify_hours or {})
+    if not set(given) <= set(EVENT_KINDS):
+        raise InvalidRecordError(
+            f"The notify_hours go by event kind, one of {{{', '.join(EVENT_KINDS)}}}; got another.",
+            field="notify_hours",
+        )
+    for name, hours in (("lead_hours", lead_hours), *given.items()):
+        if not (isinstance(hours, int | float) and 0 <= hours < _MOST_HOURS):
+            raise InvalidRecordError(
+                f"The {name} must be hours, from 0 to less than {_MOST_HOURS}; got {hours!r}.",
+                field=name,
+            )
+    return _Question(now, lead_hours, {**timeline.NOTIFY_HOURS, **given})
+
+
+#: Ten years: more is no lead.
+_MOST_HOURS: Final = 87_600
+
+
+@dataclass(frozen=True, slots=True)
 class _View:
     """What is true of a thread at one place, asked at one time.
 
     ``vector`` holds the features after the last readable customer turn, ``concepts`` what rests
-    on no words.
+    on no words; ``due``, ``let_down`` and ``untold`` are what the rules of the codebook act on.
     """
 
     vector: npt.NDArray[np.float32] | None
     concepts: tuple[str, ...]
     commitments: tuple[Commitment, ...]
+    conflicts: tuple[Conflict, ...]
+    unanswered: tuple[Unanswered, ...]
     state: ThreadState
+    due: Sequence[Commitment]
+    let_down: Sequence[Commitment]
+    untold: Sequence[Event]
+    no_calls: bool
 
 
-def _view(
-    features: actions.ThreadFeatures,
-    vector: npt.NDArray[np.float32] | None,
-    now: datetime | None,
-) -> _View:
-    facts = features.timeline.facts(now)
-    if vector is not None and now is not None:
-        vector = features.told(vector, facts)
-    return _View(
-        vector,
-        tuple(features.concepts(facts)),
-        features.timeline.commitments.at(now, lead_hours=timeline.LEAD_HOURS),
-        timeline.thread_state(
-            features.timeline, now=now, decision_maker_joined=features.decision_maker_joined
-        ),
-    )
+class _Walk:
+    """Goes through a thread message by message; each costs the same however long the thread is."""
+
+    def __init__(self, recommender: actions.Recommender, thread: Thread) -> None:
+        self._recommender = recommender
+        self._features = actions.ThreadFeatures(channel=thread.channel)
+        self._events = thread.events
+        self._vector: npt.NDArray[np.float32] | None = None
+
+    def step(self, one: ScoredMessage, question: _Question | None) -> _Step:
+        """Judge the next message in the light of those before; with a question, of the thread."""
+        features = self._features
+        actions.observe(features, one)
+        in_context, calls = False, False
+        if one.message.role == "customer" and one.scores is not None:
+            self._vector = features.vector()
+            if features.answered:
+                graded, cues, grades = self._recommender.in_context(self._vector)
+                scores = dataclasses.replace(one.scores, graded=graded[None], cues=cues[None])
+                one = dataclasses.replace(one, scores=scores, grades=grades)
+                in_context = True
+            calls = self._recommender.calls(self._vector) or (
+                one.grades[_FRUSTRATION] > 0
+                and not features.timeline.no_calls
+                and features.timeline.commitments.just_broken() > 0
+            )
+        return _Step(one, in_context, calls, None if question is None else self.view(question))
+
+    def view(self, question: _Question) -> _View:
+        """Say what is true of the thread as it stands."""
+        features, followed, now = self._features, self._features.timeline, question.now
+        facts = followed.facts(now, lead_hours=question.lead_hours)
+        vector, promises = self._vector, followed.commitments
+        if vector is not None and now is not None:
+            vector = features.told(vector, facts)
+        return _View(
+            vector,
+            tuple(features.concepts(facts)),
+            promises.at(now, lead_hours=question.lead_hours),
+            tuple(followed.conflicts.found),
+            followed.questions.unanswered(),
+            timeline.thread_state(
+                followed,
+                now=now,
+                decision_maker_joined=features.decision_maker_joined,
+                unsolved_contacts=features.unsolved_contacts,
+            ),
+            () if now is None else promises.due(now, lead_hours=question.lead_hours),
+            promises.let_down(now),
+            timeline.untold(self._events, followed, now, question.notify_hours),
+            followed.no_calls,
+        )
+
+
+_FRUSTRATION: Final = CORE_SIGNALS.index("frustration")
 
 
 def _asked(scored: Sequence[ScoredMessage], *, every_turn: bool) -> frozenset[int]:
@@ -417,6 +525,7 @@ class _Step:
 
     scored: ScoredMessage
     in_context: bool
+    calls: bool
     view: _View | None
 
 
@@ -475,10 +584,10 @@ class _Story:
         self._analyzer = analyzer
         self._thread_id = thread_id
         self._done: list[MessageAnalysis] = []
-        self._step: _Step | None = None
-        self._trajectory = timeline.Trajectory()
+        self._course = timeline.Course()
         self._customer: ScoredMessage | None = None
         self._readable = False
+        self._unhappy = False
         self._offer_made = False
         self._cues: dict[str, float] = {}
         self._grades = dict.fromkeys(CORE_SIGNALS, 0)
@@ -492,9 +601,7 @@ class _Story:
     def add(self, step: _Step, shown: _Shown) -> None:
         """Take the next message into account."""
         scored, analysis = step.scored, shown.analysis
-        self._step = step
         self._done.append(analysis)
-        faulty = 0.0
         words = {
             name: tuple(dataclasses.replace(one, message_id=analysis.id) for one in found)
             for name, found in shown.words.items()
@@ -502,28 +609,30 @@ class _Story:
         if scored.message.role == "customer":
             self._customer = scored
             if scored.abstained is None:
-                self._add_customer(scored, analysis, words)
+                self._add_customer(step, analysis, words)
         elif scored.message.role == "agent" and scored.scores is not None:
-            faulty = float(scored.scores.findings.max())
+            faulty = float(scored.scores.findings.max()) >= _FAULTY
+            self._course.add_own(scored.message, faulty=faulty)
             self._replies |= self._reply
             self._reply = words
             self._offer_made |= any(one.name == "premature_upsell" for one in analysis.findings)
-        self._trajectory.add(scored.message, scored.grades, faulty=faulty)
 
-    def _add_customer(
-        self, scored: ScoredMessage, analysis: MessageAnalysis, words: _Words
-    ) -> None:
+    def _add_customer(self, step: _Step, analysis: MessageAnalysis, words: _Words) -> None:
+        grades = step.scored.grades
         self._readable = True
         self._before |= self._now
         self._now = words
         self._cues.update(analysis.cues)
         self._offer_made |= not _PUSHED.isdisjoint(analysis.cues)
-        for name, grade in zip(CORE_SIGNALS, scored.grades, strict=True):
+        for name, grade in zip(CORE_SIGNALS, grades, strict=True):
             self._grades[name] = max(self._grades[name], grade)
+        self._unhappy = grades[_FRUSTRATION] > 0
+        self._course.add_customer(
+            TurnGrades(analysis.id, *grades), settled="resolved" in analysis.cues, calls=step.calls
+        )
 
-    def analysis(self) -> Analysis:
-        """Say what the thread shows after its last message, which was asked about."""
-        view = self._view
+    def analysis(self, view: _View) -> Analysis:
+        """Say what the thread shows after its last message."""
         return Analysis(
             self._thread_id,
             self._done[-1].id,
@@ -531,27 +640,35 @@ class _Story:
             self._recommendation(view),
             tuple(self._done),
             view.commitments,
-            dataclasses.replace(view.state, turning_point=self._trajectory.turning_point),
+            dataclasses.replace(view.state, turning_point=self._course.turning_point),
+            view.conflicts,
+            view.unanswered,
+            self._course.trajectory(),
         )
-
-    @property
-    def _view(self) -> _View:
-        if self._step is None or self._step.view is None:
-            raise InvalidRecordError("Nothing was asked of the thread here.", field="thread")
-        return self._step.view
 
     def _recommendation(self, view: _View) -> Recommendation:
         last = self._customer
-        if not self._readable or (last is not None and last.abstained in _UNREADABLE):
+        asked = actions.demands(
+            due=view.due,
+            let_down=view.let_down,
+            untold=view.untold,
+            unhappy=self._unhappy,
+            no_calls=view.no_calls,
+        )
+        readable = self._readable and (last is None or last.abstained not in _UNREADABLE)
+        advice = actions.with_demands(
+            self._analyzer.advise(view.vector, offer_made=self._offer_made) if readable else None,
+            asked,
+        )
+        if advice is None:
             reason = "automatic" if last is None else last.abstained
             return Recommendation(None, "none", "normal", abstained=reason)
-        advice = self._analyzer.advise(view.vector, offer_made=self._offer_made)
         live = self._live(view)
         return Recommendation(
             advice.primary,
             advice.channel,
             advice.timing,
-            tuple(_action(name, advice, live) for name in advice.chosen),
+            tuple(_action(name, advice, live, asked) for name in advice.chosen),
             tuple(actions.findings_to_avoid(advice.chosen, self._cues, self._grades)),
         )
 
@@ -577,13 +694,16 @@ class _Story:
         return live | dict.fromkeys(view.concepts, ())
 
 
-def _action(name: str, advice: actions.Advice, live: _Words) -> ActionAdvice:
-    because: list[str] = []
-    evidence: list[Evidence] = []
-    for concept, contribution in advice.concepts[name]:
+def _action(
+    name: str, advice: actions.Advice, live: _Words, asked: Sequence[actions.Demand]
+) -> ActionAdvice:
+    rules = [one for one in asked if one.action == name]
+    because = list(dict.fromkeys(one.because for one in rules))[:MAX_REASONS]
+    evidence = list(dict.fromkeys(words for one in rules for words in one.evidence))
+    for concept, contribution in advice.concepts.get(name, ()):
         if contribution <= 0 or len(because) == MAX_REASONS:
             break
-        if concept in live:
+        if concept in live and actions.reason(concept) not in because:
             because.append(actions.reason(concept))
             evidence.extend(one for one in live[concept] if one not in evidence)
     if not because:
@@ -591,9 +711,106 @@ def _action(name: str, advice: actions.Advice, live: _Words) -> ActionAdvice:
     return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
 
 
+#: From when on a reply of ours is blamed.
+_FAULTY: Final = 0.5
 _UNREADABLE: Final = frozenset({"language", "out_of_domain"})
 #: Cues that tell of an offer that was made.
 _PUSHED: Final = frozenset({"upsell_pushback", "stale_outreach"})
+
+
+class Follow:
+    """A thread that is followed as its messages come in, in whatever order; `Analyzer.follow`.
+
+    Notes
+    -----
+    A message that comes last costs the same however long the thread is; one that comes late costs
+    going through the thread again. Messages stand in the order of their dates, those of one moment
+    by id; where one has no date, all stand as they came.
+    """
+
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        thread: Thread,
+        channel: str | None,
+        recommender: actions.Recommender,
+        read: Callable[[_Walk, Sequence[Message]], Iterable[tuple[_Step, _Shown]]],
+    ) -> None:
+        self._analyzer = analyzer
+        self._recommender = recommender
+        self._read = read
+        self._thread = thread
+        self._channel = channel
+        self._came = list(thread.messages)
+        self._ids = {message.id for message in self._came}
+        self._replay()
+
+    @property
+    def thread(self) -> Thread:
+        """The thread as it stands."""
+        return self._thread.replace(messages=tuple(self._messages), channel=self._medium())
+
+    def _medium(self) -> str | None:
+        return self._channel or (next(iter(self._media)) if len(self._media) == 1 else None)
+
+    def analysis(
+        self,
+        *,
+        now: datetime | None = None,
+        lead_hours: float = timeline.LEAD_HOURS,
+        notify_hours: Mapping[str, float] | None = None,
+    ) -> Analysis:
+        """Say what the thread shows as it stands; parameters as of `Analyzer.analyze`."""
+        return self._story.analysis(self._walk.view(_question(now, lead_hours, notify_hours)))
+
+    def add(self, message: Message | Mapping[str, Any]) -> Analysis:
+        """Add a message and say what the thread shows with it.
+
+        Parameters
+        ----------
+        message : Message or mapping
+            One with the id of a message that is there is a copy and changes nothing.
+
+        Raises
+        ------
+        InvalidRecordError
+            For what is no message.
+        """
+        one = message if isinstance(message, Message) else Message.from_dict(message)
+        one = _zoned(one if one.id else one.replace(id=f"m{len(self._came)}"))
+        if one.id not in self._ids:
+            last, medium = self._messages[-1], self._medium()
+            self._ids.add(one.id)
+            self._came.append(one)
+            self._media.add(one.channel)
+            behind = last.sent_at and one.sent_at and _place(last) <= _place(one)
+            if (behind or not self._dated) and self._medium() == medium:
+                self._messages.append(one)
+                self._go_on([one])
+            else:
+                self._replay()
+        return self.analysis()
+
+    def _replay(self) -> None:
+        self._dated = all(message.sent_at for message in self._came)
+        self._messages = sorted(self._came, key=_place) if self._dated else list(self._came)
+        self._media = {message.channel for message in self._came}
+        self._walk = _Walk(self._recommender, self.thread)
+        self._story = _Story(self._analyzer, self._thread.id)
+        self._go_on(self._messages)
+
+    def _go_on(self, messages: Sequence[Message]) -> None:
+        for step, shown in self._read(self._walk, messages):
+            self._story.add(step, shown)
+
+
+def _place(message: Message) -> tuple[datetime, str]:
+    return message.sent_at or _NEVER, message.id
+
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
 _FALLBACK: Final = "the wording of the last message as a whole"
 _FALLBACK_REASONS: Final[Mapping[str, str]] = {
     "reply": "nothing here needs more than an ordinary answer",

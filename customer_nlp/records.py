@@ -19,11 +19,15 @@ from customer_nlp.errors import InvalidRecordError
 __all__ = [
     "ABSTENTIONS",
     "COMMITMENT_STATES",
+    "CONFLICT_KINDS",
+    "EVENT_KINDS",
     "SCHEMA",
     "ZONE_KINDS",
     "ActionAdvice",
     "Analysis",
     "Commitment",
+    "Conflict",
+    "Event",
     "Evidence",
     "Finding",
     "Message",
@@ -33,12 +37,30 @@ __all__ = [
     "Signal",
     "Thread",
     "ThreadState",
+    "Trajectory",
+    "TurnGrades",
+    "Unanswered",
     "Zone",
 ]
 
 SCHEMA: Final = "customer-nlp/analysis/1"
 ZONE_KINDS: Final = ("new", "quote", "signature", "disclaimer", "forward")
 ABSTENTIONS: Final = ("language", "too_short", "automatic", "out_of_domain")
+CONFLICT_KINDS: Final = ("reason", "state", "amount", "date")
+EVENT_KINDS: Final = (
+    "order_cancelled",
+    "order_changed",
+    "delivery_delayed",
+    "delivery_failed",
+    "appointment_moved",
+    "appointment_cancelled",
+    "outage",
+    "payment_failed",
+    "price_changed",
+    "invoice_issued",
+    "refund_issued",
+    "order_shipped",
+)
 _DAY_MINUTES: Final = 24 * 60
 COMMITMENT_STATES: Final = ("open", "due", "kept", "broken", "renegotiated", "told_in_advance")
 
@@ -386,6 +408,62 @@ def _moment(value: object) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Event:
+    """Something that happened to an order, a ticket or a contract, beside what was written.
+
+    Parameters
+    ----------
+    kind : str
+        From `EVENT_KINDS`.
+    at : datetime
+        Aware; kept as UTC.
+    about : str, optional
+        What it is about, such as the number of an order.
+    """
+
+    kind: str
+    at: datetime
+    about: str | None = None
+
+    def __post_init__(self) -> None:
+        _require("event kind", self.kind, EVENT_KINDS)
+        if not isinstance(self.at, datetime) or self.at.tzinfo is None:
+            raise InvalidRecordError(
+                "The at of an event must be an aware datetime; got a naive one or another type.",
+                field="at",
+            )
+        object.__setattr__(self, "at", _utc(self.at))
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Event:
+        """Build an event from ``kind``, ``at`` (aware datetime or ISO 8601) and ``about``.
+
+        Raises
+        ------
+        InvalidRecordError
+            Naming the field that is missing or wrong.
+        """
+        if not isinstance(record, Mapping):
+            raise InvalidRecordError(
+                "An event must be an Event or a dict with 'kind' and 'at'; "
+                f"got {type(record).__name__}.",
+                field="events",
+            )
+        at = _moment(record.get("at"))
+        if at is None:
+            raise InvalidRecordError("An event needs 'at'; it is missing.", field="at")
+        about = record.get("about")
+        return cls(str(record.get("kind")), at, None if about is None else str(about))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; ``from_dict`` reads them back."""
+        return {"kind": self.kind, "at": _iso(self.at), "about": self.about}
+
+    def __repr__(self) -> str:
+        return f"Event(kind={self.kind!r}, at={_iso(self.at)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Thread:
     """The turns of one conversation, in the order in which they were made.
 
@@ -399,6 +477,8 @@ class Thread:
         As the source gives them.
     source : str, optional
         Where the thread was read from.
+    events : tuple of Event
+        What happened beside the messages, in any order.
 
     Raises
     ------
@@ -411,6 +491,7 @@ class Thread:
     subject: str | None = None
     channel: str | None = None
     source: str | None = None
+    events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.messages:
@@ -449,7 +530,7 @@ class Thread:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Thread:
-        """Build a thread from plain data: ``messages`` and, when known, ``id`` and the rest.
+        """Build a thread from plain data: ``messages`` and what else is known.
 
         Raises
         ------
@@ -471,7 +552,9 @@ class Thread:
         turns = tuple(
             item if isinstance(item, Message) else Message.from_dict(item) for item in messages
         )
-        return cls(id=str(identifier), messages=turns, **optional)
+        return cls(
+            id=str(identifier), messages=turns, events=_events(record.get("events")), **optional
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` reads them back."""
@@ -481,10 +564,21 @@ class Thread:
             "channel": self.channel,
             "source": self.source,
             "messages": [message.to_dict() for message in self.messages],
+            "events": [event.to_dict() for event in self.events],
         }
 
     def __repr__(self) -> str:
         return f"Thread(messages={len(self.messages)}, channel={self.channel!r})"
+
+
+def _events(value: object) -> tuple[Event, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, list | tuple):
+        return tuple(one if isinstance(one, Event) else Event.from_dict(one) for one in value)
+    raise InvalidRecordError(
+        f"The events must be a list; got {type(value).__name__}.", field="events"
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -671,6 +765,114 @@ class Commitment:
         return f"Commitment(by={self.by!r}, due={_iso(self.due)}, state={self.state!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two statements of our side that do not fit together.
+
+    Parameters
+    ----------
+    kind : {'reason', 'state', 'amount', 'date'}
+        What they differ in.
+    first, second : Evidence
+        The statements, with the ids of their messages, in the order of the thread.
+    """
+
+    kind: str
+    first: Evidence
+    second: Evidence
+
+    def __post_init__(self) -> None:
+        _require("conflict kind", self.kind, CONFLICT_KINDS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "kind": self.kind,
+            "first": self.first.to_dict(),
+            "second": self.second.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question of the customer's that our replies passed over.
+
+    Parameters
+    ----------
+    question : Evidence
+        Its first asking.
+    asked : int
+        How often it was asked, rephrasings included.
+    reply_id : str
+        Id of the first reply that should have answered.
+    """
+
+    question: Evidence
+    asked: int
+    reply_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "question": self.question.to_dict(),
+            "asked": self.asked,
+            "reply_id": self.reply_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TurnGrades:
+    """Grades of the core signals in one customer turn.
+
+    Parameters
+    ----------
+    message_id : str
+        Which turn.
+    confusion, frustration, churn_risk : int
+        0-3.
+    """
+
+    message_id: str
+    confusion: int
+    frustration: int
+    churn_risk: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """How the customer's mood went from turn to turn.
+
+    Parameters
+    ----------
+    turns : tuple of TurnGrades
+        One a readable customer message, in order.
+    turning_point : str or None
+        Id of our message after which it went wrong.
+    recovered : bool or None
+        Whether the mood is back where it started; ``None`` where it never turned.
+    intercept : str or None
+        Id of the first customer message after which a call was right.
+    """
+
+    turns: tuple[TurnGrades, ...] = ()
+    turning_point: str | None = None
+    recovered: bool | None = None
+    intercept: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "turns": [turn.to_dict() for turn in self.turns],
+            "turning_point": self.turning_point,
+            "recovered": self.recovered,
+            "intercept": self.intercept,
+        }
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class ActionAdvice:
     """One recommended action with its reasons.
@@ -828,6 +1030,13 @@ class ThreadState:
         Id of the message after which it went wrong.
     decision_maker_joined : bool
         Somebody on the customer's side was copied in along the way.
+    silent_business_hours : float or None
+        Of the silent hours those from Monday to Friday between 9 and 17, by the clock of the last
+        message's writer.
+    unsolved_contacts : int
+        Customer messages since the matter last showed to be settled.
+    reports : int
+        The highest n of "the nth time" that the customer states, or 0.
     """
 
     waiting_on: str | None
@@ -835,16 +1044,26 @@ class ThreadState:
     contacts: int
     turning_point: str | None = None
     decision_maker_joined: bool = False
+    silent_business_hours: float | None = None
+    unsolved_contacts: int = 0
+    reports: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         return {
             "waiting_on": self.waiting_on,
-            "silent_hours": None if self.silent_hours is None else round(self.silent_hours, 2),
+            "silent_hours": _rounded(self.silent_hours),
+            "silent_business_hours": _rounded(self.silent_business_hours),
             "contacts": self.contacts,
+            "unsolved_contacts": self.unsolved_contacts,
+            "reports": self.reports,
             "turning_point": self.turning_point,
             "decision_maker_joined": self.decision_maker_joined,
         }
+
+
+def _rounded(hours: float | None) -> float | None:
+    return None if hours is None else round(hours, 2)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -867,6 +1086,12 @@ class Analysis:
         Promises by either side.
     state : ThreadState
         How the thread stands.
+    conflicts : tuple of Conflict
+        Statements of ours that do not fit together.
+    unanswered : tuple of Unanswered
+        Questions of the customer's that our replies passed over.
+    trajectory : Trajectory
+        How the customer's mood went.
     """
 
     thread_id: str
@@ -876,6 +1101,9 @@ class Analysis:
     messages: tuple[MessageAnalysis, ...]
     commitments: tuple[Commitment, ...]
     state: ThreadState
+    conflicts: tuple[Conflict, ...] = ()
+    unanswered: tuple[Unanswered, ...] = ()
+    trajectory: Trajectory = Trajectory()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record that is written, in plain JSON types."""
@@ -888,6 +1116,9 @@ class Analysis:
             "messages": [message.to_dict() for message in self.messages],
             "commitments": [commitment.to_dict() for commitment in self.commitments],
             "state": self.state.to_dict(),
+            "conflicts": [conflict.to_dict() for conflict in self.conflicts],
+            "unanswered": [question.to_dict() for question in self.unanswered],
+            "trajectory": self.trajectory.to_dict(),
         }
 
     def __repr__(self) -> str:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_nlp.records import Message
-from customer_nlp.timeline._conflicts import CONFLICT_KINDS, conflicts, unanswered
+from customer_nlp.records import CONFLICT_KINDS, Message
+from customer_nlp.timeline import conflicts, unanswered
 
 SENT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 

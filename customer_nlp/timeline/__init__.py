@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from datetime import datetime
+from collections.abc import Container, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
-from customer_nlp.records import Message, ThreadState
-from customer_nlp.timeline._commitments import LEAD_HOURS, commitments
-from customer_nlp.timeline._conflicts import Conflict, Unanswered, conflicts, unanswered
-from customer_nlp.timeline._follow import Facts, Timeline, hours_between, reports
+from customer_nlp.records import Event, Message, ThreadState, Trajectory, TurnGrades
+from customer_nlp.timeline._commitments import LEAD_HOURS, commitments, zone_of
+from customer_nlp.timeline._conflicts import conflicts, unanswered
+from customer_nlp.timeline._follow import (
+    Facts,
+    Timeline,
+    business_hours_between,
+    hours_between,
+    reports,
+)
 
 __all__ = [
     "LEAD_HOURS",
-    "Conflict",
+    "NOTIFY_HOURS",
+    "Course",
     "Facts",
     "Participants",
     "Timeline",
-    "Trajectory",
-    "Unanswered",
     "bounced",
     "commitments",
     "conflicts",
     "reports",
     "thread_state",
     "unanswered",
+    "untold",
 ]
 
 _BOUNCE_SUBJECTS: Final = ("undeliver", "returned mail", "mail delivery fail", "delivery status")
@@ -74,45 +80,57 @@ class Participants:
         return new and not first
 
 
-class Trajectory:
-    """How the customer's mood went, and where it turned; takes one message after the other.
+class Course:
+    """How the customer's mood goes, and where it turned; takes one message after the other.
 
     Notes
     -----
     The turning point is our message before the customer's mood first rose above where it started:
-    the one with a finding if there is one, else the last one before the rise.
+    the one with a finding if there is one, else the last one before the rise. It recovered when
+    the last turn is no worse than the first, or the matter shows to be settled in it.
     """
 
-    __slots__ = ("_blamed", "_last_own", "_start", "turning_point")
+    __slots__ = ("_blamed", "_last_own", "_recovered", "_turns", "intercept", "turning_point")
 
     def __init__(self) -> None:
         self.turning_point: str | None = None
-        self._start: int | None = None
+        self.intercept: str | None = None
+        self._recovered: bool | None = None
+        self._turns: list[TurnGrades] = []
         self._blamed: str | None = None
         self._last_own: str | None = None
 
-    def add(self, message: Message, grades: tuple[int, int, int], *, faulty: float) -> None:
-        """Take a message into account.
+    def add_own(self, message: Message, *, faulty: bool) -> None:
+        """Take a message of ours into account; `faulty` when something is wrong with it."""
+        if message.public:
+            self._last_own = message.id
+            if faulty and self._blamed is None:
+                self._blamed = message.id
+
+    def add_customer(self, turn: TurnGrades, *, settled: bool, calls: bool) -> None:
+        """Take a readable message of the customer's into account.
 
         Parameters
         ----------
-        message : Message
-            The next one.
-        grades : tuple of int
-            Its grades of the core signals.
-        faulty : float
-            Of an agent's message the strength of its worst finding, else 0.
+        turn : TurnGrades
+            What it shows.
+        settled : bool
+            Whether the matter shows to be settled.
+        calls : bool
+            Whether a call is right after it.
         """
-        if message.role == "agent" and message.public:
-            self._last_own = message.id
-            if faulty >= 0.5 and self._blamed is None:
-                self._blamed = message.id
-        elif message.role == "customer":
-            mood = grades[1]
-            if self._start is None:
-                self._start = mood
-            elif self.turning_point is None and mood >= 2 and mood > self._start:
-                self.turning_point = self._blamed or self._last_own
+        self._turns.append(turn)
+        start = self._turns[0].frustration
+        if calls and self.intercept is None:
+            self.intercept = turn.message_id
+        if self.turning_point is None and turn.frustration >= 2 and turn.frustration > start:
+            self.turning_point = self._blamed or self._last_own
+        if self.turning_point is not None:
+            self._recovered = turn.frustration <= start or (settled and turn.frustration < 2)
+
+    def trajectory(self) -> Trajectory:
+        """Return the record."""
+        return Trajectory(tuple(self._turns), self.turning_point, self._recovered, self.intercept)
 
 
 def thread_state(
@@ -120,6 +138,7 @@ def thread_state(
     *,
     now: datetime | None = None,
     decision_maker_joined: bool = False,
+    unsolved_contacts: int = 0,
 ) -> ThreadState:
     """Say whose turn it is, since when, and how many contacts there were.
 
@@ -131,14 +150,72 @@ def thread_state(
         Aware; without it silence is unknown.
     decision_maker_joined : bool, default=False
         What `Participants` saw.
+    unsolved_contacts : int, default=0
+        Customer messages since the matter last showed to be settled.
     """
     last = timeline.last
-    waiting_on = None
+    waiting_on, silent, business = None, None, None
     if last is not None:
         waiting_on = "company" if last.role == "customer" else "customer"
+        if now is not None and last.sent_at is not None:
+            silent = hours_between(last.sent_at, now)
+            business = business_hours_between(last.sent_at.astimezone(zone_of(last)), now)
     return ThreadState(
         waiting_on,
-        None if now is None or last is None else hours_between(last.sent_at, now),
+        silent,
         max(timeline.contacts, timeline.reports),
         decision_maker_joined=decision_maker_joined,
+        silent_business_hours=business,
+        unsolved_contacts=unsolved_contacts,
+        reports=timeline.reports,
+    )
+
+
+#: Hours within which the customer should hear of an event; kinds that are not here can wait.
+NOTIFY_HOURS: Final[Mapping[str, float]] = {
+    "order_cancelled": 4.0,
+    "order_changed": 24.0,
+    "delivery_delayed": 12.0,
+    "delivery_failed": 12.0,
+    "appointment_moved": 4.0,
+    "appointment_cancelled": 4.0,
+    "outage": 4.0,
+    "payment_failed": 24.0,
+    "price_changed": 72.0,
+}
+
+
+def untold(
+    events: Iterable[Event],
+    timeline: Timeline,
+    now: datetime | None,
+    notify_hours: Mapping[str, float] = NOTIFY_HOURS,
+) -> tuple[Event, ...]:
+    """Return the events of which the customer should have heard and has not.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        In any order.
+    timeline : Timeline
+        The thread as far as it has come.
+    now : datetime or None
+        Aware; without it only events are found after which the customer spoke first.
+    notify_hours : mapping of str to float
+        Event kind to the hours within which we should have written.
+
+    Returns
+    -------
+    tuple of Event
+        By time. Any message of ours after an event counts as word of it.
+    """
+    told = timeline.last_own.sent_at if timeline.last_own is not None else None
+    moment = now or (timeline.last.sent_at if timeline.last is not None else None)
+    return tuple(
+        event
+        for event in sorted(events, key=lambda event: (event.at, event.kind))
+        if event.kind in notify_hours
+        and moment is not None
+        and moment - event.at >= timedelta(hours=notify_hours[event.kind])
+        and (told is None or told < event.at)
     )

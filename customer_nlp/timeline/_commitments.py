@@ -23,7 +23,7 @@ from customer_nlp.timeline._dates import (
     public_holidays,
 )
 
-__all__ = ["Commitments", "commitments"]
+__all__ = ["LEAD_HOURS", "Commitments", "commitments", "zone_of"]
 
 LEAD_HOURS: Final = 24.0
 _FLAGS: Final = re.IGNORECASE
@@ -231,7 +231,7 @@ class Commitments:
             self._latest = max(message.sent_at, self._latest or message.sent_at)
         if message.role == "system" or message.automatic or not message.public:
             return
-        named, promises = _promises(index, message, self._zone or _zone_of(message), self._closed)
+        named, promises = _promises(index, message, self._zone or zone_of(message), self._closed)
         said = _Said(message, named)
         self._heard = [one for one in self._live if one.take(said)]
         for one in self._live:
@@ -253,12 +253,39 @@ class Commitments:
         live = (one.state(moment, lead_hours) for one in self._live if one.promise.by == "agent")
         return self._settled + Counter(live)
 
+    def due(self, now: datetime, *, lead_hours: float) -> list[Commitment]:
+        """Return our unkept commitments that fall due within the lead time, or did unnoticed.
+
+        Those of which the customer has spoken since are left out.
+        """
+        return [
+            one.commitment(now, lead_hours)
+            for one in self._live
+            if one.promise.by == "agent"
+            and not one.heard
+            and one.state(now, lead_hours) in {"due", "broken"}
+        ]
+
+    def let_down(self, now: datetime | None) -> list[Commitment]:
+        """Return our broken commitments since which the customer spoke last, or nobody did."""
+        moment = now or self._latest
+        silent = [one for one in self._live if not (one.heard or one.answered)]
+        return [
+            one.commitment(moment, 0.0)
+            for one in dict.fromkeys([*self._heard, *silent])
+            if one.promise.by == "agent" and one.state(moment, 0.0) == "broken"
+        ]
+
     def just_broken(self) -> int:
         """Count the broken promises of ours that the last message was the first to follow."""
-        return sum(one.state(self._latest, 0.0) == "broken" for one in self._heard)
+        return sum(
+            one.promise.by == "agent" and one.state(self._latest, 0.0) == "broken"
+            for one in self._heard
+        )
 
 
-def _zone_of(message: Message) -> tzinfo:
+def zone_of(message: Message) -> tzinfo:
+    """Return the zone of a message's writer, as far as its date tells."""
     offset = message.utc_offset_minutes
     return UTC if not offset else timezone(timedelta(minutes=offset))
 
@@ -602,8 +629,8 @@ class _Followed:
     """A commitment with what followed it so far."""
 
     __slots__ = (
-        "_answered", "_asked", "_came", "_contact", "_failed", "_heard", "_made", "_owned",
-        "_signed", "left", "message_id", "promise", "settled", "text",
+        "_asked", "_came", "_contact", "_failed", "_made", "_owned", "_signed", "answered",
+        "heard", "left", "message_id", "promise", "settled", "text",
     )  # fmt: skip
 
     def __init__(self, promise: _Promise, message: Message) -> None:
@@ -614,7 +641,7 @@ class _Followed:
         self.left = _MAX_LOOKAHEAD
         self._made = message.sent_at
         self._contact = promise.by == "agent" and _CONTACT.search(self.text) is not None
-        self._asked = self._signed = self._heard = self._answered = self._owned = False
+        self._asked = self._signed = self.heard = self.answered = self._owned = False
         self._failed = self._came = 0
 
     def take(self, said: _Said) -> bool:
@@ -632,14 +659,14 @@ class _Followed:
         elif self.promise.by == "customer":
             self.settled = "kept" if own else None
         elif own:
-            if not self._answered:
-                self._answered, self._owned = True, said.has(_OWNED_UP)
-        elif not self._heard:
-            self._heard = True
+            if not self.answered:
+                self.answered, self._owned = True, said.has(_OWNED_UP)
+        elif not self.heard:
+            self.heard = True
             self._failed = said.count(_FAILED, _VERDICT_CHARS)
             self._came = said.count(_CAME, _VERDICT_CHARS)
             return True
-        if self._heard and self._answered:
+        if self.heard and self.answered:
             self.settled = self._verdict()
         return False
 
@@ -687,7 +714,7 @@ class _Followed:
             return self.settled
         if due is None or now is None:
             return "open"
-        if self._heard:
+        if self.heard:
             return self._verdict()
         if self._signed:
             return "kept"
@@ -696,7 +723,7 @@ class _Followed:
         if self.promise.by == "customer":
             return "open"
         # we wrote after it was due and did not own up
-        return "kept" if self._answered and not self._owned else "broken"
+        return "kept" if self.answered and not self._owned else "broken"
 
     def commitment(self, now: datetime | None, lead_hours: float) -> Commitment:
         """Return the record."""

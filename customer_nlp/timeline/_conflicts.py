@@ -13,51 +13,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
-from customer_nlp.records import Evidence, Message
+from customer_nlp.records import Conflict, Evidence, Message, Unanswered
 from customer_nlp.text import sentences
 from customer_nlp.timeline._dates import Words, find_moments, may_hold_time
 
-__all__ = ["Conflict", "Conflicts", "Questions", "Unanswered", "conflicts", "unanswered"]
+__all__ = ["Conflicts", "Questions", "conflicts", "unanswered"]
 
-CONFLICT_KINDS: Final = ("reason", "state", "amount", "date")
 _MAX_STATEMENTS: Final = 200
 _MAX_QUESTIONS: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Two statements of our side that do not fit together.
-
-    Parameters
-    ----------
-    kind : {'reason', 'state', 'amount', 'date'}
-        What they differ in.
-    first, second : Evidence
-        The statements, with the ids of their messages, in the order of the thread.
-    """
-
-    kind: str
-    first: Evidence
-    second: Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A question of the customer's that our replies passed over.
-
-    Parameters
-    ----------
-    question : Evidence
-        Its first asking.
-    asked : int
-        How often it was asked, rephrasings included.
-    reply_id : str
-        Id of the first reply that should have answered.
-    """
-
-    question: Evidence
-    asked: int
-    reply_id: str
 
 
 def _rule(pattern: str) -> re.Pattern[str]:

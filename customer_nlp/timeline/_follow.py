@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from customer_nlp.records import Message
 from customer_nlp.timeline._commitments import LEAD_HOURS, Commitments
 from customer_nlp.timeline._conflicts import Conflicts, Questions
 
-__all__ = ["Facts", "Timeline", "reports"]
+__all__ = ["Facts", "Timeline", "business_hours_between", "hours_between", "reports"]
 
 _WORDS: Final = {
     "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
@@ -30,6 +30,12 @@ _TIMES: Final = re.compile(
     re.IGNORECASE,
 )
 MAX_REPORTS: Final = 20
+_NO_CALLS: Final = re.compile(
+    r"\b(?:(?:do\snot|don['’]t|please\sno|stop|no\smore)\s(?:call|phone|ring)(?:s|ing)?\b"
+    r"|(?:in\swriting|by\s(?:e-?mail|letter|text))\s(?:only|please)\b"
+    r"|(?:e-?mail|write|writing)\sonly\b|(?:can(?:no|['’])t|cannot)\s(?:talk|speak|phone)\b)",
+    re.IGNORECASE,
+)
 
 
 def reports(text: str) -> int:
@@ -100,8 +106,11 @@ class Timeline:
         #: Messages of the customer's that people wrote and we can see.
         self.contacts = 0
         self.reports = 0
-        #: The last message that somebody wrote to the other side.
+        #: The last message that somebody wrote to the other side, and the last of ours.
         self.last: Message | None = None
+        self.last_own: Message | None = None
+        #: Whether the customer asked to be written to and not called.
+        self.no_calls = False
         self._waiting_since: datetime | None = None
 
     def add(self, message: Message) -> None:
@@ -115,8 +124,10 @@ class Timeline:
         if message.role == "customer":
             self.contacts += 1
             self.reports = max(self.reports, reports(message.new_text))
+            self.no_calls |= _NO_CALLS.search(message.new_text) is not None
             self._waiting_since = self._waiting_since or message.sent_at
         else:
+            self.last_own = message
             self._waiting_since = None
 
     def facts(self, now: datetime | None = None, *, lead_hours: float = LEAD_HOURS) -> Facts:
@@ -143,3 +154,26 @@ def hours_between(start: datetime | None, end: datetime | None) -> float | None:
     if start is None or end is None:
         return None
     return max((end - start).total_seconds() / 3600, 0.0)
+
+
+_OPENS, _CLOSES, _DAY_HOURS = 9, 17, 8
+
+
+def business_hours_between(start: datetime, end: datetime) -> float:
+    """Return the hours from Monday to Friday between 9 and 17, by the clock of `start`.
+
+    Whole weeks are counted at once, so the cost does not grow with the distance.
+    """
+    if end <= start:
+        return 0.0
+    end = end.astimezone(start.tzinfo)
+    weeks = (end - start).days // 7
+    start += timedelta(weeks=weeks)
+    hours = 5.0 * _DAY_HOURS * weeks
+    day = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    while day < end:
+        if day.weekday() < 5:
+            opens, closes = day.replace(hour=_OPENS), day.replace(hour=_CLOSES)
+            hours += max((min(end, closes) - max(start, opens)).total_seconds() / 3600, 0.0)
+        day += timedelta(days=1)
+    return hours
