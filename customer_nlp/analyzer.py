@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ from customer_nlp.records import (
     TurnGrades,
     Unanswered,
 )
+from customer_nlp.review import Judgement, Reviewer
 from customer_nlp.signals import (
     ScoredMessage,
     SignalModel,
@@ -139,6 +140,7 @@ class Analyzer:
         self.model = f"{folder.name}-{folder.version}"
         self._signals = SignalModel(folder)
         self._recommender = actions.Recommender(folder)
+        self._reviewer = Reviewer.of(folder, self._signals)
 
     def signals(self, texts: Sequence[str]) -> SignalTable:
         """Score texts as customer messages.
@@ -255,12 +257,13 @@ class Analyzer:
     ) -> Iterator[Analysis]:
         messages = [message for thread in threads for message in thread.messages]
         alone = score_messages(self._signals, messages)
+        ends = accumulate(len(thread) for thread in threads)
+        by_thread = [alone[end - len(t) : end] for t, end in zip(threads, ends, strict=True)]
+        judged = self._judged(by_thread)
         steps: list[_Step] = []
-        for thread in threads:
-            start = len(steps)
-            scored = alone[start : start + len(thread)]
+        for thread, scored in zip(threads, by_thread, strict=True):
             steps += self._walk(thread, scored, _asked(scored, every_turn=every_turn), question)
-        shown = iter(self._shown(steps))
+        shown = iter(self._shown(steps, judged))
         told = iter(steps)
         for thread in threads:
             story = _Story(self, thread.id)
@@ -271,8 +274,12 @@ class Analyzer:
 
     def _steps(self, walk: _Walk, messages: Sequence[Message]) -> Iterator[tuple[_Step, _Shown]]:
         """Score messages and go on with them; what was seen before is not looked at again."""
-        steps = [walk.step(one, None) for one in score_messages(self._signals, messages)]
-        return zip(steps, self._shown(steps), strict=True)
+        scored = score_messages(self._signals, messages)
+        steps = [walk.step(one, None) for one in scored]
+        [judged] = self._reviewer.judge([walk.scored]) if self._reviewer else [{}]
+        first = len(walk.scored) - len(scored)
+        ours = [judged.get(first + i) for i in range(len(scored))]
+        return zip(steps, self._shown(steps, ours), strict=True)
 
     def _walk(
         self,
@@ -289,10 +296,23 @@ class Analyzer:
         for index, one in enumerate(scored):
             yield walk.step(one, question if index in asked else None)
 
-    def _shown(self, steps: Sequence[_Step]) -> list[_Shown]:
+    def _judged(self, threads: Sequence[Sequence[ScoredMessage]]) -> list[Judgement | None]:
+        """Judge our replies in the light of what was said before; one place a message."""
+        if self._reviewer is None:
+            return [None for messages in threads for _ in messages]
+        judged = self._reviewer.judge(threads)
+        return [
+            ours.get(i)
+            for ours, messages in zip(judged, threads, strict=True)
+            for i in range(len(messages))
+        ]
+
+    def _shown(self, steps: Sequence[_Step], judged: Sequence[Judgement | None]) -> list[_Shown]:
         """Say what each message shows, with the words, for many messages in one pass."""
         scored = [step.scored for step in steps]
-        names = [self._names(step) for step in steps]
+        names = [
+            [] if ours else self._names(step) for step, ours in zip(steps, judged, strict=True)
+        ]
         asked = [i for i, wanted in enumerate(names) if wanted]
         found = self._signals.evidence(
             [scored[i].text for i in asked],
@@ -304,7 +324,9 @@ class Analyzer:
             words[i] = {name: scored[i].relocated(of_name) for name, of_name in spans.items()}
         return [
             _Shown(_message_analysis(one, wanted, said), said)
-            for one, wanted, said in zip(scored, names, words, strict=True)
+            if ours is None
+            else _reply(one, ours)
+            for one, wanted, said, ours in zip(scored, names, words, judged, strict=True)
         ]
 
     def _names(self, step: _Step) -> list[str]:
@@ -341,11 +363,14 @@ class Analyzer:
         InvalidRecordError
             When `draft` is no str, or `thread` nothing that can be taken for one.
         """
-        if thread is not None:
-            as_thread(thread)
-        reply = as_thread(Message("agent", draft), identifier="draft")
-        scored = score_messages(self._signals, reply.messages)
-        [shown] = self._shown(list(self._walk(reply, scored)))
+        before = () if thread is None else as_thread(thread).messages
+        [reply] = as_thread(Message("agent", draft)).messages
+        whole = Thread("review", (*before, reply.replace(id="")))
+        scored = score_messages(self._signals, whole.messages)
+        last = len(scored) - 1
+        judged = self._reviewer.judge([scored], only_last=True)[0] if self._reviewer else {}
+        step = _Step(scored[last], in_context=False, calls=False, view=None)
+        [shown] = self._shown([step], [judged.get(last)])
         return Review(shown.analysis.findings)
 
     def check_outreach(
@@ -459,10 +484,13 @@ class _Walk:
         self._features = actions.ThreadFeatures(channel=thread.channel)
         self._events = thread.events
         self._vector: npt.NDArray[np.float32] | None = None
+        #: As they are alone, which is how a reply of ours is set beside them.
+        self.scored: list[ScoredMessage] = []
 
     def step(self, one: ScoredMessage, question: _Question | None) -> _Step:
         """Judge the next message in the light of those before; with a question, of the thread."""
         features = self._features
+        self.scored.append(one)
         actions.observe(features, one)
         in_context, calls = False, False
         if one.message.role == "customer" and one.scores is not None:
@@ -540,6 +568,16 @@ class _Shown:
 def _above(names: Sequence[str], probability: Any, thresholds: Mapping[str, float]) -> list[str]:
     values = probability[0].tolist()
     return [name for name, p in zip(names, values, strict=True) if p >= thresholds[name]]
+
+
+def _reply(scored: ScoredMessage, judgement: Judgement) -> _Shown:
+    text = scored.message.text
+    words = {
+        one.name: (Evidence(one.start, one.end, text[one.start : one.end]),)
+        for one in judgement.findings
+    }
+    analysis = _message_analysis(scored, (), {})
+    return _Shown(dataclasses.replace(analysis, findings=judgement.findings), words)
 
 
 def _message_analysis(

@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,10 +33,11 @@ from customer_nlp.training.examples import (
     targets,
 )
 from customer_nlp.training.linear import LinearFeatures, fit_column
+from customer_nlp.training.review_model import fit_review
 from customer_nlp.training.student import build_vocabulary, fit_student, starting_vectors
 from customer_nlp.training.teacher import SoftLabels, load_soft_labels
 
-__all__ = ["build", "refit_actions"]
+__all__ = ["HEADS", "build", "refit"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -48,6 +49,8 @@ POOL_TEXTS: Final = 20000
 LABELLED_WEIGHT: Final = 3.0
 #: Strength of the penalty on the action model's weights (scikit-learn's C).
 ACTION_C: Final = 0.01
+#: Models that stand on the message model and can be fitted anew without it.
+HEADS: Final = ("actions", "review")
 #: What stands beside the network in the message model's file.
 _LINEAR_ARRAYS: Final = frozenset({"word", "pair_key", "pair", "slope", "offset"})
 
@@ -58,12 +61,12 @@ def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     pool = soft.texts(corpus, rows)
     tokens, arrays = _network(rows, pool, soft)
     message = _message(rows, pool, soft, tokens, arrays)
-    files = message.files(None) | _action_files(message, [*corpus.threads, *corpus.posts])
+    files = message.files(None) | _head_files(message, corpus, HEADS)
     write_model(out, name=NAME, version=VERSION, files=files, about=_about(corpus, rows))
 
 
-def refit_actions(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
-    """Fit the action model of a folder anew; its message model stays as it is.
+def refit(out: Path, corpus: Corpus, soft: SoftLabels, heads: Iterable[str]) -> None:
+    """Fit some of `HEADS` of a folder anew; its message model stays as it is.
 
     Notes
     -----
@@ -79,7 +82,7 @@ def refit_actions(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     }
     tokens = folder.lines("vocabulary.txt")
     message = _message(rows, soft.texts(corpus, rows), soft, tokens, arrays)
-    files = {**folder.files, **_action_files(message, [*corpus.threads, *corpus.posts])}
+    files = {**folder.files, **_head_files(message, corpus, heads)}
     write_model(out, name=folder.name, version=folder.version, files=files, about=folder.manifest)
 
 
@@ -94,13 +97,17 @@ def _message(
     return _Message(arrays, _Linear(tokens, known, pool, soft), known)
 
 
-def _action_files(message: _Message, threads: Sequence[LabelledThread]) -> dict[str, bytes]:
+def _head_files(message: _Message, corpus: Corpus, heads: Iterable[str]) -> dict[str, bytes]:
     by_fold = {
         fold: SignalModel(ModelFolder(NAME, VERSION, {}, message.files(fold)))
         for fold in range(FOLDS)
     }
-    arrays, settings = fit_actions(by_fold, threads)
-    return {"actions.safetensors": dump_arrays(arrays), "actions.json": _json(settings)}
+    files: dict[str, bytes] = {}
+    for head in heads:
+        fit = {"actions": fit_actions, "review": fit_review}[head]
+        arrays, settings = fit(by_fold, [*corpus.threads, *corpus.posts])
+        files |= {f"{head}.safetensors": dump_arrays(arrays), f"{head}.json": _json(settings)}
+    return files
 
 
 def _say(line: str) -> None:
@@ -386,14 +393,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     default = Path(__file__).resolve().parents[2] / "models" / NAME
     parser.add_argument("--out", type=Path, default=default)
-    parser.add_argument(
-        "--actions-only",
-        action="store_true",
-        help="keep the message model of the folder and fit its action model anew",
-    )
+    for head in HEADS:
+        parser.add_argument(
+            f"--{head}-only",
+            action="append_const",
+            dest="heads",
+            const=head,
+            help=f"keep the message model of the folder and fit its {head} model anew",
+        )
     options = parser.parse_args(arguments)
-    work = refit_actions if options.actions_only else build
-    work(options.out, load_corpus(), load_soft_labels())
+    corpus, soft = load_corpus(), load_soft_labels()
+    if options.heads:
+        refit(options.out, corpus, soft, options.heads)
+    else:
+        build(options.out, corpus, soft)
     return 0
 
 

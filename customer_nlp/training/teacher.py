@@ -180,7 +180,8 @@ def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
         if any((first[name] != other[name]).any() for name in ("keys", "test", "sha256")):
             raise ModelFormatError("The teachers judged different texts. Run `make teacher`.")
     keys = first["keys"].tolist()
-    labelled: Floats = np.mean([_logits(one["labelled"]) for one in stored], axis=0).astype(np.float32)
+    said_of_labelled = [_logits(one["labelled"]) for one in stored]
+    labelled: Floats = np.mean(said_of_labelled, axis=0).astype(np.float32)
     pools = np.stack([_logits(one["pool"]) for one in stored])
     judged = (~np.isnan(pools)).sum(axis=0)
     with np.errstate(invalid="ignore"):

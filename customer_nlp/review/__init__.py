@@ -1,0 +1,278 @@
+"""What is wrong with a reply of ours, judged in the light of the thread that it answers.
+
+The message model reads the reply and each of its sentences; set phrases and what the thread holds
+(what was asked, what was given, what we said before) are put beside it, and one additive model a
+finding weighs them. It judges replies, never the person who wrote one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_nlp import timeline
+from customer_nlp.actions import verdict
+from customer_nlp.artifacts import ModelFolder
+from customer_nlp.calibration import sigmoid
+from customer_nlp.codebook import FINDINGS
+from customer_nlp.errors import ModelFormatError
+from customer_nlp.records import Conflict, Evidence, Finding
+from customer_nlp.review._features import (
+    FEATURES,
+    HITS,
+    PHRASE_ROWS,
+    Context,
+    Reply,
+    Sentence,
+    asked,
+    most_similar,
+    phrases,
+    renumbered,
+    vector,
+)
+from customer_nlp.review._features import logit as log_odds
+from customer_nlp.signals import ScoredMessage, SignalModel
+
+__all__ = [
+    "FEATURES",
+    "PHRASE_ROWS",
+    "VERDICTS",
+    "Judgement",
+    "Observed",
+    "Reviewer",
+    "observe",
+]
+
+Floats = npt.NDArray[np.float32]
+
+#: Outputs of the model: the findings, then whether there is any.
+VERDICTS: Final = (*FINDINGS, "any")
+#: From how like two sentences are, one may be cited for the other.
+_LIKE: Final = 0.35
+
+
+@dataclass(slots=True, repr=False)
+class Observed:
+    """A reply with the features that it is judged by.
+
+    Parameters
+    ----------
+    index : int
+        Of the reply among the thread's messages.
+    reply : Reply
+        Its sentences.
+    vector : ndarray of shape (len(FEATURES),)
+        In the order of `FEATURES`; complete once the sentences are read.
+    citations : mapping of str to Evidence
+        For each finding that can rest on earlier words, those words.
+    alone : ndarray of shape (n_sentences, 10)
+        P(finding) of each sentence by itself.
+    phrases : ndarray of int
+        Buckets of its words, pairs and triples.
+    """
+
+    index: int
+    reply: Reply
+    vector: Floats
+    citations: Mapping[str, Evidence]
+    alone: Floats = field(default_factory=lambda: np.zeros((0, len(FINDINGS)), np.float32))
+    phrases: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+
+    def read(self, alone: Floats) -> None:
+        """Add what the sentences show one by one."""
+        self.alone = alone
+        self.vector = np.concatenate([self.vector, log_odds(alone).max(axis=0)])
+        self.phrases = phrases(self.reply.scored.text)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Judgement:
+    """What is said of one reply.
+
+    Parameters
+    ----------
+    probability : mapping of str to float
+        P(a reader of the codebook names this finding | reply and thread so far), calibrated on
+        held-out folds; ``any`` is P(the reply is not clean).
+    findings : tuple of Finding
+        In the codebook's order: those at or above their thresholds, where ``any`` is at its own.
+    """
+
+    probability: Mapping[str, float]
+    findings: tuple[Finding, ...]
+
+
+def observe(
+    model: SignalModel,
+    threads: Sequence[Sequence[ScoredMessage]],
+    *,
+    only_last: bool = False,
+) -> list[list[Observed]]:
+    """Put every reply of ours beside what was said before it.
+
+    Parameters
+    ----------
+    model : SignalModel
+        Reads the sentences of the replies, all in one pass.
+    threads : sequence of sequence of ScoredMessage
+        Messages in order, scored by the same model.
+    only_last : bool, default=False
+        Look at the last message alone.
+
+    Returns
+    -------
+    list of list of Observed
+        For each thread its readable replies. Cost: linear in the text.
+    """
+    seen = [list(_replies(messages, only_last=only_last)) for messages in threads]
+    texts = [s.evidence.text for found in seen for one in found for s in one.reply.sentences]
+    scores, start = model.score(texts).findings, 0
+    for one in (one for found in seen for one in found):
+        end = start + len(one.reply.sentences)
+        one.read(scores[start:end])
+        start = end
+    return seen
+
+
+def _replies(messages: Sequence[ScoredMessage], *, only_last: bool) -> Iterator[Observed]:
+    plain = [one.message for one in messages]
+    clashes = timeline.conflicts(plain) if any(one.role == "agent" for one in plain) else ()
+    context = Context(channel=plain[0].channel if plain else None)
+    last = len(messages) - 1
+    for index, scored in enumerate(messages):
+        wanted = index == last or not only_last
+        if wanted and scored.message.role == "agent" and scored.scores is not None:
+            reply = Reply.of(scored)
+            ours = [one for one in clashes if one.second.message_id == scored.message.id]
+            row = vector(reply, context, ours)
+            yield Observed(index, reply, row, dict(_citations(reply, context, ours)))
+        context.add(scored)
+
+
+def _citations(
+    reply: Reply, context: Context, clashes: Sequence[Conflict]
+) -> Iterator[tuple[str, Evidence]]:
+    """Yield for findings the earlier words that they can rest on."""
+    again = _given_before(reply, context)
+    if again is not None:
+        yield "asks_again", again
+    against = clashes[0].first if clashes else _unlike(reply, context)
+    if against is not None:
+        yield "contradicts", against
+    if context.questions:
+        question = context.questions[0].evidence
+        yield from ((name, question) for name in ("dismissive", "canned", "wrong_answer"))
+
+
+def _given_before(reply: Reply, context: Context) -> Evidence | None:
+    wanted = list(asked(reply.sentences))
+    for earlier in (context.given, context.wanted):
+        for name, _ in wanted:
+            if name in earlier:
+                return earlier[name]
+    found = [most_similar(one, context.customer) for _, one in wanted]
+    share, other = max(found, key=lambda one: one[0], default=(0.0, None))
+    return other.evidence if other is not None and share >= _LIKE else None
+
+
+def _unlike(reply: Reply, context: Context) -> Evidence | None:
+    """Return the earlier sentence that is most like one of the reply and differs in its sense."""
+    best: tuple[float, Sentence | None] = (_LIKE, None)
+    for group in (context.ours, context.customer):
+        for one in reply.sentences:
+            share, other = most_similar(one, group)
+            differs = other is not None and (one.denied != other.denied or renumbered(one, other))
+            if differs and share > best[0]:
+                best = (share, other)
+        if best[1] is not None:
+            break
+    return None if best[1] is None else best[1].evidence
+
+
+class Reviewer:
+    """Judges replies; loaded from a verified model folder.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        Holds ``review.safetensors`` and ``review.json``.
+    model : SignalModel
+        Of the same folder.
+
+    Raises
+    ------
+    ModelFormatError
+        When the parts do not fit this version's features.
+    """
+
+    def __init__(self, folder: ModelFolder, model: SignalModel) -> None:
+        settings = folder.json("review.json")
+        expected = {"features": list(FEATURES), "verdicts": list(VERDICTS)}
+        if any(settings.get(name) != value for name, value in expected.items()):
+            raise ModelFormatError("The review model was made for other features.")
+        arrays = folder.arrays("review.safetensors")
+        try:
+            self._weights = arrays["weights"].astype(np.float32)
+            self._phrases = arrays["phrases"].astype(np.float32)
+            self._bias = arrays["bias"].astype(np.float32)
+            self._threshold = np.array(settings["threshold"], np.float32)
+        except KeyError as error:
+            raise ModelFormatError(f"The review model lacks {error.args[0]!r}.") from error
+        n = len(VERDICTS)
+        shapes = (self._weights.shape, self._phrases.shape, self._bias.shape, self._threshold.shape)
+        if shapes != ((len(FEATURES), n), (PHRASE_ROWS, n), (n,), (n,)):
+            raise ModelFormatError("The arrays of the review model do not fit together.")
+        first = FEATURES.index(f"holds.{HITS[0]}")
+        self._of_hits = self._weights[first : first + len(HITS)]
+        self._of_sentence = np.diagonal(self._weights[-len(FINDINGS) :])
+        self._model = model
+
+    @classmethod
+    def of(cls, folder: ModelFolder, model: SignalModel) -> Reviewer | None:
+        """Return the reviewer of a folder, or ``None`` for an older folder without one."""
+        return cls(folder, model) if "review.json" in folder.files else None
+
+    def judge(
+        self, threads: Sequence[Sequence[ScoredMessage]], *, only_last: bool = False
+    ) -> list[dict[int, Judgement]]:
+        """Judge the replies of threads.
+
+        Parameters
+        ----------
+        threads : sequence of sequence of ScoredMessage
+            Messages in order, as `score_messages` gave them.
+        only_last : bool, default=False
+            Judge the last message alone, in the light of the others.
+
+        Returns
+        -------
+        list of dict of int to Judgement
+            For each thread: place of the reply among its messages to what is said of it. Replies
+            that cannot be read are left out. Results do not depend on the other threads.
+        """
+        observed = observe(self._model, threads, only_last=only_last)
+        return [{one.index: self._judgement(one) for one in found} for found in observed]
+
+    def _judgement(self, one: Observed) -> Judgement:
+        # sums along one axis: the order of additions is fixed (see `actions`)
+        score = (one.vector[:, None] * self._weights).sum(axis=0) + self._bias
+        score += self._phrases[one.phrases].sum(axis=0) / max(len(one.phrases), 1) ** 0.5
+        p = sigmoid(score)
+        passed = (p >= self._threshold).tolist()
+        findings = (self._finding(one, i) for i in range(len(FINDINGS)) if passed[i])
+        return Judgement(
+            dict(zip(VERDICTS, p.tolist(), strict=True)), tuple(findings) if passed[-1] else ()
+        )
+
+    def _finding(self, one: Observed, column: int) -> Finding:
+        """Point at the sentence of the reply that adds most to a finding."""
+        name = FINDINGS[column]
+        shares = (one.reply.hits * self._of_hits[:, column]).sum(axis=1)
+        shares = shares + log_odds(one.alone[:, column]) * max(self._of_sentence[column], 0.05)
+        words = one.reply.sentences[int(np.argmax(shares))].evidence
+        cites = (one.citations[name],) if name in one.citations else ()
+        return Finding(name, words.start, words.end, *verdict(name), cites)
