@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_fields_that_nobody_knows_change_nothing(path: Path) -> None:
 )
 def test_a_missing_field_is_named_and_nothing_is_shown(path: Path, place: str) -> None:
     payload, _, _ = golden(path)
-    with pytest.raises(InvalidRecordError, match="needs .*; it is missing") as caught:
+    with pytest.raises(InvalidRecordError, match=r"needs .*; it is missing") as caught:
         from_helpdesk(without(payload, place), path.parent.name)
     assert f"'{place}" in str(caught.value)
     assert "@" not in str(caught.value)
@@ -140,8 +141,13 @@ def test_a_note_moves_neither_waiting_nor_promises(analyzer: Any) -> None:
     payload = json.loads((PAYLOADS / "zendesk/export.json").read_text(encoding="utf-8"))
     payload["comments"] = payload["comments"][:1]
     bare = from_helpdesk(payload, "zendesk")
-    note = {"id": 9, "author_id": 235323, "public": False, "created_at": "2026-03-02T12:00:00Z",
-            "body": "I will call her tomorrow at 9 and promise a refund. I want to cancel."}  # fmt: skip
+    note = {
+        "id": 9,
+        "author_id": 235323,
+        "public": False,
+        "created_at": "2026-03-02T12:00:00Z",
+        "body": "I will call her tomorrow at 9 and promise a refund. I want to cancel.",
+    }
     payload["comments"] = [*payload["comments"], note]
 
     first, second = (analyzer.analyze(one) for one in (bare, from_helpdesk(payload, "zendesk")))
@@ -225,7 +231,7 @@ def test_events_of_one_ticket_come_together_and_every_record_is_counted(tmp_path
     ("platform", "file", "wrap"),
     [
         ("zendesk", "json_export", lambda one: {"tickets": [one], "count": 1}),
-        ("intercom", "conversation", lambda one: {"type": "conversation.list", "conversations": [one]}),
+        ("intercom", "conversation", lambda one: {"conversations": [one]}),
         ("helpscout", "conversation", lambda one: {"_embedded": {"conversations": [one]}}),
         ("front", "conversation", lambda one: {"_pagination": {}, "_results": [one]}),
         ("gorgias", "ticket", lambda one: {"data": [one], "meta": {}}),
@@ -305,6 +311,17 @@ def test_any_change_gives_a_thread_or_our_error(path: Path, data: st.DataObject)
     except CustomerNlpError:
         return
     assert thread is None or Thread.from_dict(json.loads(json.dumps(thread.to_dict()))) == thread
+
+
+@given(st.sampled_from(HELPDESKS), st.lists(VALUES, min_size=1, max_size=4))
+def test_any_json_is_an_export_or_our_errors(platform: str, items: list[object]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "any.jsonl")
+        path.write_text("".join(f"{json.dumps(item)}\n" for item in ["first", *items]))
+        errors: list[ParseError] = []
+        threads = list(read(path, platform, on_error=errors.append))
+    assert errors[0].reason.startswith(f"A payload of {platform} must be a JSON object; got str")
+    assert sum(map(len, threads)) + len(errors) >= 1
 
 
 def test_a_large_export_is_read_in_linear_time(tmp_path: Path) -> None:

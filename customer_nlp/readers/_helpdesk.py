@@ -24,6 +24,9 @@ HELPDESKS: Final = tuple(PLATFORMS)
 #: How sure a role is that was told by "is not the requester" alone.
 NOT_REQUESTER_CONFIDENCE: Final = 0.8
 
+# More are a mailing; and people of the ticket are looked up for each of its messages.
+_MOST_PEOPLE: Final = 50
+
 _MISSING: Final = object()
 _NOTHING: Final[tuple[Any, ...]] = (_MISSING, None, "", [])
 _NOBODY: Final = OwnAddresses(())
@@ -202,7 +205,7 @@ class _Scope(NamedTuple):
 
     def _persons(self, value: Any, steps: tuple[_Step, ...]) -> Any:
         if isinstance(value, list):
-            known = (self._persons(item, steps) for item in value[:1000])
+            known = (self._persons(item, steps) for item in value[:_MOST_PEOPLE])
             return [item for item in known if item not in _NOTHING]
         return _walk(self.people.get(label(value) or ""), steps)
 
