@@ -338,7 +338,8 @@ def _print_thread(console: Console, thread: Thread, record: dict[str, Any]) -> N
 
     for message, shown in zip(thread.messages, record["messages"], strict=True):
         when = f" {message.sent_at:%Y-%m-%d %H:%M}" if message.sent_at else ""
-        console.print(Text(f"[{message.role}{when}]", style="bold"))
+        note = "" if message.public else ", internal note"
+        console.print(Text(f"[{message.role}{note}{when}]", style="bold"))
         console.print(_marked(message.text, shown["signals"]))
         found = [
             f"{name} {signal['grade']} (p {signal['probability']:.2f})"

@@ -118,8 +118,7 @@ def test_threads_are_told_from_other_exports(path: Path, tmp_path: Path) -> None
     assert [one.replace(source=None) for one in read(export, path.parent.name)] == [
         thread.replace(source=None)
     ]
-    if path.stem not in {"trigger_template", "ticket_with_conversations", "phone_and_chat",
-                         "context"}:  # fmt: skip
+    if path.stem not in {"trigger_template", "ticket_with_conversations", "phone_and_chat"}:
         assert [one.replace(source=None) for one in read(export)] == [thread.replace(source=None)]
 
 
@@ -137,25 +136,24 @@ def test_internal_notes_are_no_words_to_the_customer() -> None:
     assert all(notes.values())
 
 
-def test_a_note_moves_neither_waiting_nor_promises(analyzer: Any) -> None:
-    payload = json.loads((PAYLOADS / "zendesk/export.json").read_text(encoding="utf-8"))
-    payload["comments"] = payload["comments"][:1]
-    bare = from_helpdesk(payload, "zendesk")
-    note = {
-        "id": 9,
-        "author_id": 235323,
-        "public": False,
-        "created_at": "2026-03-02T12:00:00Z",
-        "body": "I will call her tomorrow at 9 and promise a refund. I want to cancel.",
-    }
-    payload["comments"] = [*payload["comments"], note]
+@pytest.mark.parametrize("note_at", [0, 1, 2])
+@pytest.mark.parametrize("path", THREADS, ids=name)
+def test_a_note_moves_no_judgement(path: Path, note_at: int, analyzer: Any) -> None:
+    thread = from_helpdesk(golden(path)[0], path.parent.name)
+    assert thread is not None
+    said = [message for message in thread.messages if message.public]
+    if not said:
+        return
+    words = "I will call her tomorrow at 9 and promise a refund. They want to cancel, it is broken."
+    note = Message("agent", words, id="note", sent_at=said[0].sent_at, public=False)
+    noted = [*said[:note_at], note, *said[note_at:]]
 
-    first, second = (analyzer.analyze(one) for one in (bare, from_helpdesk(payload, "zendesk")))
+    first, second = (analyzer.analyze(thread.replace(messages=tuple(one))) for one in (said, noted))
 
-    assert second.state.waiting_on == first.state.waiting_on == "company"
+    assert second.state == first.state
     assert second.commitments == first.commitments
-    assert second.recommendation.primary == first.recommendation.primary
-    assert second.messages[1].signals == ()
+    assert second.recommendation == first.recommendation
+    assert [one for one in second.messages if one.id != "note"] == list(first.messages)
 
 
 # -- bodies of the admin's own making -----------------------------------------------------------
@@ -261,11 +259,20 @@ def test_an_export_is_scored_from_the_shell(tmp_path: Path, capsys: Any) -> None
     assert json.loads(out.read_text())["thread_id"] == "35436"
 
 
+def test_a_note_is_shown_as_one(capsys: Any) -> None:
+    from customer_nlp.cli import main
+
+    assert main(["explain", str(PAYLOADS / "gorgias/ticket.json")]) == 0
+    assert "[agent, internal note 2026-03-02 09:20]" in capsys.readouterr().out
+
+
 def test_our_own_transcripts_are_still_ours(tmp_path: Path) -> None:
     path = tmp_path / "own.json"
-    path.write_text(json.dumps({"ticket": 5, "comments": [{"role": "user", "text": "Hi"}]}))
-    (thread,) = read(path)
-    assert [message.text for message in thread.messages] == ["Hi"]
+    turn = {"role": "user", "text": "Hi"}
+    for item in ({"ticket": 5, "comments": [turn]}, {"id": "cnv_1", "messages": [turn]}):
+        path.write_text(json.dumps(item))
+        (thread,) = read(path)
+        assert [message.text for message in thread.messages] == ["Hi"]
 
 
 # -- whatever comes -----------------------------------------------------------------------------

@@ -409,23 +409,29 @@ def _is_template(payload: Mapping[Any, Any]) -> bool:
     return sum(not columns.isdisjoint(fields) for fields in _NEEDED) >= len(_NEEDED) - 1
 
 
+def _columns(
+    scope: _Scope, template: Mapping[str, str] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the fields that are there, and the key or path of each."""
+    if template is None:
+        # A key called "id" in a template may well be the ticket's.
+        names = columns_of(_names(scope.payload)).items()
+        columns = {name: key for name, key in names if key != "id"}
+        return {name: scope.payload[key] for name, key in columns.items()}, columns
+    if unknown := [name for name in template if name not in FIELDS]:
+        raise InvalidRecordError(
+            f"A template maps fields out of {', '.join(FIELDS)}; got {len(unknown)} others.",
+            field="template",
+        )
+    found = {name: scope.find(path) for name, path in template.items()}
+    return {name: value for name, value in found.items() if value is not _MISSING}, dict(template)
+
+
 def _by_template(
     payload: Any, row: Platform, platform: str, template: Mapping[str, str] | None
 ) -> _Conversation:
     scope = _Scope(payload, payload, "", {})
-    if template is None:
-        # A key called "id" in a template may well be the ticket's.
-        columns = {name: key for name, key in columns_of(_names(payload)).items() if key != "id"}
-        record = {name: payload[key] for name, key in columns.items()}
-    else:
-        if unknown := [name for name in template if name not in FIELDS]:
-            raise InvalidRecordError(
-                f"A template maps fields out of {', '.join(FIELDS)}; got {len(unknown)} others.",
-                field="template",
-            )
-        columns = dict(template)
-        record = {name: scope.find(path) for name, path in template.items()}
-        record = {name: value for name, value in record.items() if value is not _MISSING}
+    record, columns = _columns(scope, template)
     for needed in _NEEDED:
         if all(record.get(name) in _NOTHING for name in needed):
             raise scope.missing("|".join(columns.get(name, name) for name in needed), platform)
@@ -513,9 +519,9 @@ def _payloads(item: Any, row: Platform) -> Iterator[Any]:
 def helpdesk_of(item: object) -> str | None:
     """Return the platform that an item of an export unmistakably comes from, or ``None``."""
     for platform, row in PLATFORMS.items():
-        for payload in _payloads(item, row):
-            shape = _shape_of(payload, row)
-            if shape is not None and shape.sure:
-                return platform
-            break
+        payload = next(_payloads(item, row), None)
+        shape = _shape_of(payload, row)
+        telling = shape.telling if shape else None
+        if telling is not None and all(_meets(payload, one) for one in telling):
+            return platform
     return None

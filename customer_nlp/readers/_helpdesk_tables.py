@@ -58,7 +58,7 @@ class Shape:
     turns: tuple[Turns, ...] = ()  # none: an event without words
     people: str = ""
     prepare: Callable[[Any], Any] | None = None
-    sure: bool = True  # no other program writes such a thing
+    telling: tuple[str, ...] | None = ()  # what else no other program writes; None: nothing does
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,73 +104,63 @@ def _zendesk_comments(ticket: str) -> Turns:
     )
 
 
+def _zendesk_event(kind: str, turns: Turns) -> Shape:
+    return Shape(
+        has=(f"type=zen:event-type:{kind}",),
+        thread="detail.id|event.conversation_id",
+        subject="detail.subject",
+        channel="detail.via.channel",
+        turns=(turns,),
+    )
+
+
+def _zendesk_export(ticket: str, has: tuple[str, ...]) -> Shape:
+    return Shape(
+        has=has,
+        thread=f"{ticket}id",
+        subject=f"{ticket}subject",
+        channel=f"{ticket}via.channel",
+        turns=(_zendesk_comments(ticket),),
+        people="users",
+        telling=("comments.0.author_id", "comments.0.public"),
+    )
+
+
 _ZENDESK: Final = Platform(
     shapes=(
-        Shape(
-            has=("type=zen:event-type:ticket.comment_added",),
-            thread="detail.id",
-            subject="detail.subject",
-            channel="detail.via.channel",
-            turns=(
-                Turns(
-                    at="event.comment",
-                    text="body",
-                    fields={"sent_at": "/time", "sender": "author.name"},
-                    role=(
-                        Rule("author.id", {"-1": "system"}),
-                        Rule("author.is_staff", _AGENT),
-                    ),
-                    visible=(Rule("is_public", _PUBLIC),),
-                ),
+        _zendesk_event(
+            "ticket.comment_added",
+            Turns(
+                at="event.comment",
+                text="body",
+                fields={"sent_at": "/time", "sender": "author.name"},
+                role=(Rule("author.id", {"-1": "system"}), Rule("author.is_staff", _AGENT)),
+                visible=(Rule("is_public", _PUBLIC),),
             ),
         ),
-        Shape(
-            has=("type=zen:event-type:messaging_ticket.message_added",),
-            thread="detail.id|event.conversation_id",
-            subject="detail.subject",
-            channel="detail.via.channel",
-            turns=(
-                Turns(
-                    at="event.message",
-                    text="body",
-                    fields={"sent_at": "/time", "sender": "/event.actor.name"},
-                    role=(Rule("/event.actor.type", _ZENDESK_ROLES),),
-                ),
+        _zendesk_event(
+            "messaging_ticket.message_added",
+            Turns(
+                at="event.message",
+                text="body",
+                fields={"sent_at": "/time", "sender": "/event.actor.name"},
+                role=(Rule("/event.actor.type", _ZENDESK_ROLES),),
             ),
         ),
-        Shape(
-            has=("type=zen:event-type:ticket.created",),
-            thread="detail.id",
-            subject="detail.subject",
-            channel="detail.via.channel",
-            turns=(
-                Turns(
-                    at="detail",
-                    text="description",
-                    constant_id="description",
-                    fields={"sent_at": "created_at"},
-                    same=("submitter_id", "requester_id"),
-                    visible=(Rule("is_public", _PUBLIC),),
-                ),
+        _zendesk_event(
+            "ticket.created",
+            Turns(
+                at="detail",
+                text="description",
+                constant_id="description",
+                fields={"sent_at": "created_at"},
+                same=("submitter_id", "requester_id"),
+                visible=(Rule("is_public", _PUBLIC),),
             ),
         ),
         Shape(has=("type^=zen:event-type:",)),
-        Shape(
-            has=("comments.0.author_id", "ticket"),
-            thread="ticket.id",
-            subject="ticket.subject",
-            channel="ticket.via.channel",
-            turns=(_zendesk_comments("ticket."),),
-            people="users",
-        ),
-        Shape(
-            has=("comments.0.author_id", "requester_id|requester"),
-            thread="id",
-            subject="subject",
-            channel="via.channel",
-            turns=(_zendesk_comments(""),),
-            people="users",
-        ),
+        _zendesk_export("ticket.", ("comments", "ticket")),
+        _zendesk_export("", ("comments", "requester_id|requester")),
     ),
     envelopes=("tickets", "results"),
     channels={
@@ -260,7 +250,7 @@ _FRESHDESK: Final = Platform(
                     visible=(Rule("private", _PRIVATE),),
                 ),
             ),
-            sure=False,
+            telling=None,
         ),
     ),
     envelopes=("results", "tickets"),
@@ -417,7 +407,7 @@ _SCOUT_CONVERSATION: Final = Shape(
 _SCOUT: Final = Platform(
     shapes=(
         _SCOUT_CONVERSATION,
-        replace(_SCOUT_CONVERSATION, has=("threads.0.type",), sure=False),
+        replace(_SCOUT_CONVERSATION, has=("threads.0.type",), telling=None),
     ),
     envelopes=("_embedded.conversations", "items"),
     channels={"phone": "call"},
@@ -487,6 +477,7 @@ _FRONT: Final = Platform(
             thread="id",
             subject="subject",
             turns=(_FRONT_MESSAGE, _FRONT_COMMENT),
+            telling=("messages.0.is_inbound",),
         ),
     ),
     envelopes=("_results",),
@@ -496,7 +487,7 @@ _FRONT: Final = Platform(
 # -- Gorgias: https://developers.gorgias.com/reference/the-ticketmessage-object -----------------
 
 
-def _gorgias(prefix: str, at: str, has: tuple[str, ...], *, sure: bool = True) -> Shape:
+def _gorgias(prefix: str, at: str, has: tuple[str, ...]) -> Shape:
     return Shape(
         has=has,
         thread="ticket_id" if not at else f"{prefix}id",
@@ -523,14 +514,14 @@ def _gorgias(prefix: str, at: str, has: tuple[str, ...], *, sure: bool = True) -
                 visible=(Rule("public", _PUBLIC),),
             ),
         ),
-        sure=sure,
+        telling=((f"{at}.0." if at.endswith("messages") else f"{at}.").lstrip(".") + "from_agent",),
     )
 
 
 _GORGIAS: Final = Platform(
     shapes=(
-        _gorgias("ticket.", "ticket.messages", ("ticket.messages",), sure=False),
-        _gorgias("ticket.", "message", ("ticket", "message"), sure=False),
+        _gorgias("ticket.", "ticket.messages", ("ticket.messages",)),
+        _gorgias("ticket.", "message", ("ticket", "message")),
         _gorgias("", "messages", ("messages", "messages_count|created_datetime")),
         _gorgias("", "", ("ticket_id", "body_text|body_html", "created_datetime")),
     ),
@@ -541,7 +532,7 @@ _GORGIAS: Final = Platform(
 # -- Chatwoot: https://developers.chatwoot.com, app/models/message.rb ---------------------------
 
 
-def _chatwoot(at: str, thread: str, has: tuple[str, ...], *, sure: bool = True) -> Shape:
+def _chatwoot(at: str, thread: str, has: tuple[str, ...], telling: tuple[str, ...] = ()) -> Shape:
     conversation = "" if thread == "id" else "conversation."
     return Shape(
         has=has,
@@ -563,7 +554,7 @@ def _chatwoot(at: str, thread: str, has: tuple[str, ...], *, sure: bool = True) 
                 visible=(Rule("private", _PRIVATE),),
             ),
         ),
-        sure=sure,
+        telling=telling,
     )  # fmt: skip
 
 
@@ -571,8 +562,8 @@ _CHATWOOT: Final = Platform(
     shapes=(
         _chatwoot("", "conversation.id", ("event^=message_", "account")),
         _chatwoot("messages", "id", ("event^=conversation_", "messages.0")),
-        Shape(has=("event", "account|inbox|conversation|contact_inbox|meta"), sure=False),
-        _chatwoot("messages", "id", ("messages", "inbox_id")),
+        Shape(has=("event", "account|inbox|conversation|contact_inbox|meta"), telling=None),
+        _chatwoot("messages", "id", ("messages", "inbox_id"), ("messages.0.message_type",)),
         _chatwoot("payload", "payload.0.conversation_id", ("payload.0.message_type",)),
     ),
     envelopes=("data.payload",),
@@ -590,7 +581,8 @@ _CHATWOOT: Final = Platform(
 
 def _zammad(at: str, first: str) -> Shape:
     return Shape(
-        has=("ticket", f"{first}.sender|{first}.internal"),
+        has=("ticket", at),
+        telling=(f"{first}.sender", f"{first}.internal"),
         thread="ticket.id",
         subject="ticket.title",
         channel="ticket.create_article_type",
