@@ -175,10 +175,11 @@ def test_a_template_names_what_is_missing(field: str) -> None:
         from_helpdesk(without(BODY, TEMPLATE[field]), "zammad", template=TEMPLATE)
 
 
-def test_a_placeholder_left_empty_is_not_taken_for_public() -> None:
-    body = json.loads((PAYLOADS / "zendesk/trigger_template.json").read_text()) | {"is_public": ""}
-    with pytest.raises(InvalidRecordError, match="'is_public' or 'private'; it is missing"):
-        from_helpdesk(body, "zendesk")
+@pytest.mark.parametrize("value", ["", None, "{{ticket.latest_comment.is_public}}"])
+def test_a_placeholder_left_unfilled_is_not_taken_for_public(value: str | None) -> None:
+    body = json.loads((PAYLOADS / "zendesk/trigger_template.json").read_text())
+    with pytest.raises(InvalidRecordError, match=r"'is_public'.*; it is missing"):
+        from_helpdesk(body | {"is_public": value}, "zendesk")
 
 
 @pytest.mark.parametrize(
