@@ -93,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser("score", help="score mailboxes, tables and exports into a file")
     score.add_argument("sources", nargs="+", metavar="SOURCE",
-                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines")  # fmt: skip
+                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines, a "
+                            "helpdesk's export")  # fmt: skip
     score.add_argument("--out", required=True, metavar="FILE",
                        help="where to write: .jsonl, .csv or .parquet")  # fmt: skip
     score.add_argument("--jobs", type=int, default=1, metavar="N",
@@ -132,7 +133,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--own-domain", action="append", default=[], metavar="DOMAIN",
                         help="a domain of ours; its mails are the agents'")  # fmt: skip
-    parser.add_argument("--format", default="auto", help="of the source; detected when missing")
+    parser.add_argument(
+        "--format",
+        default="auto",
+        help="of the source, such as mbox or zendesk; detected when missing",
+    )
     parser.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
     parser.add_argument("--now", metavar="TIME",
                         help="ISO 8601; judge promises and silence by this time")  # fmt: skip
@@ -333,7 +338,8 @@ def _print_thread(console: Console, thread: Thread, record: dict[str, Any]) -> N
 
     for message, shown in zip(thread.messages, record["messages"], strict=True):
         when = f" {message.sent_at:%Y-%m-%d %H:%M}" if message.sent_at else ""
-        console.print(Text(f"[{message.role}{when}]", style="bold"))
+        note = "" if message.public else ", internal note"
+        console.print(Text(f"[{message.role}{note}{when}]", style="bold"))
         console.print(_marked(message.text, shown["signals"]))
         found = [
             f"{name} {signal['grade']} (p {signal['probability']:.2f})"

@@ -6,12 +6,16 @@ message text or addresses.
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = [
     "CustomerNlpError",
     "InvalidRecordError",
     "MissingExtraError",
     "ModelFormatError",
     "ParseError",
+    "ReplayError",
+    "SignatureError",
     "SourceError",
     "UntrustedModelError",
 ]
@@ -82,6 +86,43 @@ class ParseError(CustomerNlpError, ValueError):
 
 def _parse_error(source: str, index: int, reason: str, sha256: str | None) -> ParseError:
     return ParseError(source, index, reason, sha256=sha256)
+
+
+class SignatureError(CustomerNlpError):
+    """A delivery is not shown to come from its platform: answer 401 and do nothing.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came, and the way out.
+    header : str, optional
+        Name of the header that is missing or wrong.
+    """
+
+    status: Final = 401
+
+    def __init__(self, message: str, *, header: str | None = None) -> None:
+        super().__init__(message)
+        self.header = header
+
+
+class ReplayError(CustomerNlpError):
+    """A genuine delivery comes too late, or again: answer 409 and do nothing.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came, and the way out.
+    again : bool, default=False
+        Whether it was taken in before, so that a platform that delivers once more may be told
+        that all is well.
+    """
+
+    status: Final = 409
+
+    def __init__(self, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
 
 
 class ModelFormatError(CustomerNlpError, ValueError):

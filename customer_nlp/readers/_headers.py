@@ -425,7 +425,7 @@ def moment(value: str) -> datetime | None:
 
 def _any_moment(value: str) -> datetime:
     try:
-        found = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(value.removesuffix(" UTC"))
     except ValueError:
         found = parsedate_to_datetime(value)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -17,7 +17,7 @@ from customer_nlp.readers._mime import clean
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.records import Message, Zone
 
-__all__ = ["FIELDS", "BadRowError", "columns_of", "field_name", "label", "to_message"]
+__all__ = ["FIELDS", "BadRowError", "columns_of", "field_name", "flag", "label", "to_message"]
 
 #: What a column may be called (lower case, "_" between words), best first.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -172,13 +172,13 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
             cc=cc,
             subject=subject,
             channel=channel,
-            automatic=automatic or _flag(record.get("automatic")) is True,
+            automatic=automatic or flag(record.get("automatic")) is True,
             zones=zones,
             role_confidence=confidence,
             refers_to=label(record.get("refers_to")),
-            public=_flag(record.get("public")) is not False
-            and _flag(record.get("private")) is not True,
-            truncated=_flag(record.get("truncated")) is True,
+            public=flag(record.get("public")) is not False
+            and flag(record.get("private")) is not True,
+            truncated=flag(record.get("truncated")) is True,
             utc_offset_minutes=_offset(record.get("utc_offset_minutes")),
         )
     except InvalidRecordError as error:
@@ -260,9 +260,9 @@ def _role_given(record: Mapping[str, Any]) -> str | None:
         raise BadRowError(f"the role must be a word; got {type(given).__name__}")
     if word := label(given):
         return word
-    if (by_customer := _flag(record.get("by_customer"))) is not None:
+    if (by_customer := flag(record.get("by_customer"))) is not None:
         return "customer" if by_customer else "agent"
-    if (by_agent := _flag(record.get("by_agent"))) is not None:
+    if (by_agent := flag(record.get("by_agent"))) is not None:
         return "agent" if by_agent else "customer"
     return None
 
@@ -280,7 +280,8 @@ def _offset(value: object) -> int | None:
     return int(word) if known else None
 
 
-def _flag(value: object) -> bool | None:
+def flag(value: object) -> bool | None:
+    """Read yes or no as exports write it; ``None`` where it is neither."""
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower() if value is not None else "?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,7 @@ from customer_nlp.readers._boxes import (
     maildir_files,
     starts_as_mbox,
 )
+from customer_nlp.readers._helpdesk import HELPDESKS, helpdesk_of, helpdesk_reader
 from customer_nlp.readers._inbox import mail_threads
 from customer_nlp.readers._mail import is_binary
 from customer_nlp.readers._rejects import OnError, Rejects
@@ -70,6 +72,9 @@ FORMATS: Final[dict[str, _Format]] = {
     "eml": _Format(_eml, folder=None, expected="an .eml file or a folder of them"),
     "csv": _Format(csv_threads, folder=False, expected="a CSV file"),
     "jsonl": _Format(json_threads, folder=False, expected="a JSON Lines or JSON file"),
+} | {
+    name: _Format(helpdesk_reader(name), folder=False, expected=f"a JSON export of {name}")
+    for name in HELPDESKS
 }
 
 _HEAD_BYTES: Final = 65536
@@ -88,9 +93,11 @@ def read(
     ----------
     source : str or path
         An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, or
-        JSON Lines (or one JSON array) with a message or a thread an item.
-    format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl'}, default='auto'
-        ``auto`` looks at the path and at the first bytes.
+        JSON Lines (or one JSON array) with a message, a thread or a helpdesk's payload an item.
+    format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl'} or one of `HELPDESKS`
+        ``auto``, the default, looks at the path and at the first bytes; a helpdesk's export is
+        told where it is unmistakable. Its events without words are no records, and a message
+        that was delivered several times is one.
     own_domains : iterable of str
         Domains (their sub-domains count) and addresses of the company. Mails from them are the
         agents'. Without any, the company is guessed and `Message.role_confidence` says how
@@ -269,7 +276,7 @@ def _detect_file(path: Path) -> str:
     suffix = path.suffix.lower()
     text = _text_of(head)
     if suffix not in {".csv", ".tsv", ".eml"} and text.startswith(("{", "[")):
-        return "jsonl"
+        return _helpdesk(path) or "jsonl"
     first = text.partition("\n")[0].partition("\r")[0]
     if suffix == ".eml" or (_starts_as_mail(head) and suffix not in {".csv", ".tsv"}):
         return "eml"
@@ -280,6 +287,20 @@ def _detect_file(path: Path) -> str:
         "headers, a table with a header line, or JSON Lines. Name the format if it is one.",
         source=str(path),
     )
+
+
+_DETECT_CHARS: Final = 1 << 20
+
+
+def _helpdesk(path: Path) -> str | None:
+    """Return the helpdesk that a JSON file comes from, by its first item."""
+    with path.open("rb") as file:
+        text = _text_of(file.read(_DETECT_CHARS))
+    try:
+        item, _ = json.JSONDecoder().raw_decode(text.removeprefix("[").lstrip())
+    except (ValueError, RecursionError):
+        return None
+    return helpdesk_of(item)
 
 
 def _text_of(head: bytes) -> str:

@@ -23,11 +23,20 @@ from customer_nlp.readers._rows import (
 )
 from customer_nlp.records import Message, Thread
 
-__all__ = ["csv_threads", "has_text_column", "json_threads"]
+__all__ = ["by_time", "csv_threads", "has_text_column", "json_items", "json_threads"]
 
 _DELIMITERS: Final = ",;\t|"
 # A cell may hold a whole conversation; the csv module stops at 131,072 characters by default.
 _MOST_CELL_CHARS: Final = 1 << 27
+
+
+def by_time(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """Bring messages into the order of their dates, if all of them have one."""
+    turns = tuple(messages)
+    dates = [message.sent_at for message in turns if message.sent_at]
+    if len(dates) < len(turns):
+        return turns
+    return tuple(turns[at] for at in sorted(range(len(turns)), key=dates.__getitem__))
 
 
 class _Table:
@@ -91,11 +100,7 @@ class _Table:
 
     def build(self, identifier: str, messages: Iterable[Message], **known: str | None) -> Thread:
         """Make a thread; its messages go by date when all of them have one."""
-        turns = tuple(messages)
-        if all(message.sent_at for message in turns):
-            turns = tuple(
-                sorted(turns, key=lambda message: (message.sent_at is None, message.sent_at))
-            )
+        turns = by_time(messages)
         return Thread(
             id=self.thread_id(identifier),
             messages=turns,
@@ -305,11 +310,45 @@ def json_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Th
     SourceError
         At once, when a JSON array as a whole cannot be read.
     """
+    return _json_rows(json_items(path, rejects.source), _Table(rejects, own))
+
+
+def json_items(path: Path, source: str, *, unwrap: bool = True) -> Iterator[tuple[Any, bytes, str]]:
+    """Return the items of JSON Lines or of one JSON document, in order.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    source : str
+        Its name, for the error.
+    unwrap : bool, default=True
+        Whether an object around a list of records stands for that list.
+
+    Returns
+    -------
+    iterator of (item, raw, problem)
+        The raw bytes are those of the line, or of the item written anew; the problem says why
+        there is no item, and is empty where there is one.
+
+    Raises
+    ------
+    SourceError
+        At once, when a document as a whole cannot be read.
+    """
     if _is_one_document(path):
-        items = _document(path, rejects.source)
-        return _json_rows(((item, None) for item in items), _Table(rejects, own))
-    numbered = ((None, line) for line in text_lines(path) if line.strip("\ufeff \t\r\n"))
-    return _json_rows(numbered, _Table(rejects, own))
+        items = _document(path, source, unwrap=unwrap)
+        return ((item, _dump(item), "") for item in items)
+    return _json_lines(path)
+
+
+def _json_lines(path: Path) -> Iterator[tuple[Any, bytes, str]]:
+    for line in text_lines(path):
+        if line.strip("\ufeff \t\r\n"):
+            try:
+                yield _loads(line.lstrip("\ufeff")), _raw(line), ""
+            except BadRowError as error:
+                yield None, _raw(line), str(error)
 
 
 def _loads(text: str) -> Any:
@@ -338,7 +377,7 @@ def _is_one_document(path: Path) -> bool:
     return isinstance(item, dict) and _wrapped(item) is not None and not next(lines, "")
 
 
-def _document(path: Path, source: str) -> list[Any]:
+def _document(path: Path, source: str, *, unwrap: bool) -> list[Any]:
     try:
         whole = _loads("".join(text_lines(path)).lstrip("\ufeff"))
     except BadRowError as error:
@@ -348,7 +387,7 @@ def _document(path: Path, source: str) -> list[Any]:
             source=source,
         ) from None
     if isinstance(whole, dict):
-        whole = _wrapped(whole) or [whole]
+        whole = (_wrapped(whole) if unwrap else None) or [whole]
     return whole if isinstance(whole, list) else [whole]
 
 
@@ -363,20 +402,12 @@ def _turns(item: Mapping[str, Any]) -> list[Any] | None:
     return next((item[name] for name in _LISTS if isinstance(item.get(name), list)), None)
 
 
-def _json_rows(items: Iterable[tuple[Any, str | None]], table: _Table) -> Iterator[Thread]:
+def _json_rows(items: Iterable[tuple[Any, bytes, str]], table: _Table) -> Iterator[Thread]:
     index = 0
-    for parsed, line in items:
-        raw = _raw(line) if line is not None else _dump(parsed)
-        item = parsed
-        if line is not None:
-            try:
-                item = _loads(line.lstrip("\ufeff"))
-            except BadRowError as error:
-                table.rejects.report(index, str(error), raw)
-                index += 1
-                continue
-        if not isinstance(item, dict):
-            table.rejects.report(index, f"expected an object; got {type(item).__name__}", raw)
+    for item, raw, problem in items:
+        if problem or not isinstance(item, dict):
+            reason = problem or f"expected an object; got {type(item).__name__}"
+            table.rejects.report(index, reason, raw)
             index += 1
             continue
         turns = _turns(item)

@@ -66,6 +66,8 @@ class Participants:
 
         Only somebody of the customer's own domain counts: a decision maker joining.
         """
+        if not message.public:
+            return False
         sender = message.sender or ""
         first = not self._known
         domain = sender.rpartition("@")[2]
