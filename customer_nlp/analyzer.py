@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from customer_nlp import actions, timeline
 from customer_nlp.accounts import Account, Contact, OutreachCheck, check
-from customer_nlp.artifacts import ModelFolder, default_model_path, open_model
+from customer_nlp.artifacts import ModelFolder, model_path, open_model
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import (
@@ -74,11 +74,7 @@ def load(model: str | Path | None = None) -> Analyzer:
     ModelFormatError, UntrustedModelError
         When the folder is no model, or fails verification.
     """
-    name = "en" if model is None else model
-    path = Path(name)
-    if not path.is_dir():
-        path = default_model_path(str(name))
-    return Analyzer(open_model(path))
+    return Analyzer(open_model(model_path(model)))
 
 
 def as_thread(source: ThreadLike, *, identifier: str = "thread") -> Thread:
@@ -153,8 +149,9 @@ class Analyzer:
         Returns
         -------
         SignalTable
-            Probabilities of shape (n, 20), grades of shape (n, 3). A batch of n equals n singles
-            bit for bit. Cost: microseconds a message, linear in the characters.
+            Probabilities of shape (n, 20), with further columns for signals of the user's own;
+            grades of shape (n, 3). A batch of n equals n singles bit for bit. Cost: microseconds a
+            message, linear in the characters.
 
         Raises
         ------
@@ -323,7 +320,7 @@ class Analyzer:
         for i, spans in zip(asked, found, strict=True):
             words[i] = {name: scored[i].relocated(of_name) for name, of_name in spans.items()}
         return [
-            _Shown(_message_analysis(one, wanted, said), said)
+            _Shown(_message_analysis(one, wanted, said, self._own(one)), said)
             if ours is None
             else _reply(one, ours)
             for one, wanted, said, ours in zip(scored, names, words, judged, strict=True)
@@ -341,6 +338,13 @@ class Analyzer:
         graded = [n for n, grade in zip(CORE_SIGNALS, scored.grades, strict=True) if grade]
         model = self._recommender if step.in_context else self._signals
         return graded + _above(CUES, scored.scores.cues, model.cue_thresholds)
+
+    def _own(self, scored: ScoredMessage) -> dict[str, float]:
+        """Return the user's own signals that a customer's message shows."""
+        if scored.scores is None or scored.message.role != "customer":
+            return {}
+        shown = zip(self._signals.own_names, scored.scores.own[0].tolist(), strict=True)
+        return {name: p for name, p in shown if p >= self._signals.own_thresholds[name]}
 
     def review(self, draft: str, thread: ThreadLike | None = None) -> Review:
         """Check a reply before it is sent.
@@ -576,12 +580,15 @@ def _reply(scored: ScoredMessage, judgement: Judgement) -> _Shown:
         one.name: (Evidence(one.start, one.end, text[one.start : one.end]),)
         for one in judgement.findings
     }
-    analysis = _message_analysis(scored, (), {})
+    analysis = _message_analysis(scored, (), {}, {})
     return _Shown(dataclasses.replace(analysis, findings=judgement.findings), words)
 
 
 def _message_analysis(
-    scored: ScoredMessage, names: Sequence[str], words: Mapping[str, tuple[Evidence, ...]]
+    scored: ScoredMessage,
+    names: Sequence[str],
+    words: Mapping[str, tuple[Evidence, ...]],
+    own: Mapping[str, float],
 ) -> MessageAnalysis:
     message, scores = scored.message, scored.scores
     signals: tuple[Signal, ...] = ()
@@ -589,7 +596,7 @@ def _message_analysis(
     findings: tuple[Finding, ...] = ()
     if scores is not None and message.role == "customer":
         graded, shown = scores.graded[0].tolist(), scores.cues[0].tolist()
-        cues = {name: shown[CUES.index(name)] for name in names if name in CUES}
+        cues = {name: shown[CUES.index(name)] for name in names if name in CUES} | dict(own)
         signals = tuple(
             Signal(name, graded[MAX_GRADE * i], grade, words.get(name, ()))
             for i, (name, grade) in enumerate(zip(CORE_SIGNALS, scored.grades, strict=True))

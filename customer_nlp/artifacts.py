@@ -21,7 +21,14 @@ import numpy.typing as npt
 
 from customer_nlp.errors import ModelFormatError, UntrustedModelError
 
-__all__ = ["FORMAT", "ModelFolder", "default_model_path", "open_model", "write_model"]
+__all__ = [
+    "FORMAT",
+    "ModelFolder",
+    "default_model_path",
+    "model_path",
+    "open_model",
+    "write_model",
+]
 
 #: Raised by one whenever an older reader could not use the folder; older numbers stay readable.
 FORMAT: Final = 1
@@ -105,6 +112,13 @@ def default_model_path(name: str = "en") -> Path:
     raise ModelFormatError(
         f"No model called {name!r} ships with the package; shipped: {', '.join(shipped) or 'none'}."
     )
+
+
+def model_path(model: str | Path | None = None) -> Path:
+    """Return the folder of a model given by name (``"en"`` when missing) or by its path."""
+    name = "en" if model is None else model
+    path = Path(name)
+    return path if path.is_dir() else default_model_path(str(name))
 
 
 def open_model(path: str | Path) -> ModelFolder:

@@ -30,7 +30,7 @@ def sigmoid(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
 def fit_platt(
     logits: Floats, labels: npt.NDArray[np.integer], weights: Floats | None = None
 ) -> tuple[float, float]:
-    """Fit ``sigmoid(slope * logit + offset)`` to labels by Newton's method.
+    """Fit ``sigmoid(slope * logit + offset)`` to labels by Newton's method, steps halved at need.
 
     Parameters
     ----------
@@ -55,6 +55,11 @@ def fit_platt(
     w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
     positive, negative = float((w * y).sum()), float((w * (1 - y)).sum())
     target = np.where(y > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
+
+    def loss(slope: float, offset: float) -> float:
+        z = np.clip(slope * x + offset, -30, 30)
+        return float((w * (np.logaddexp(0, z) - target * z)).sum() + 5e-4 * (slope - 1) ** 2)
+
     slope, offset = 1.0, 0.0
     for _ in range(_NEWTON_STEPS):
         p = 1 / (1 + np.exp(-np.clip(slope * x + offset, -30, 30)))
@@ -64,6 +69,10 @@ def fit_platt(
         mixed = (curve * x).sum()
         hessian = np.array([[(curve * x * x).sum() + 1e-3, mixed], [mixed, curve.sum() + 1e-6]])
         step = np.linalg.solve(hessian, gradient)
+        # a full step overshoots where the curve is flat, as on scores that separate the labels
+        before = loss(slope, offset)
+        while np.abs(step).max() > 1e-8 and loss(slope - step[0], offset - step[1]) > before:
+            step /= 2
         slope, offset = slope - step[0], offset - step[1]
         if np.abs(step).max() < 1e-8:
             break

@@ -1,4 +1,4 @@
-"""The shell: ``customer-nlp score``, ``explain``, ``data fetch``. The only place that prints."""
+"""The shell: ``customer-nlp score``, ``explain``, ``train`` … The only place that prints."""
 
 from __future__ import annotations
 
@@ -115,6 +115,19 @@ def _parser() -> argparse.ArgumentParser:
     review.add_argument("draft", metavar="TEXT-OR-FILE", help="the reply, or a file that holds it")
     review.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
     review.set_defaults(run=_review)
+
+    train = commands.add_parser("train", help="learn signals of your own from labelled messages")
+    train.add_argument("source", metavar="TABLE", help="CSV, JSON Lines or Parquet")
+    train.add_argument("--labels", required=True, metavar="A,B",
+                       help="columns of 1/0, yes/no or grades 0-3; empty is unknown")  # fmt: skip
+    train.add_argument("--out", required=True, metavar="FOLDER", help="the model folder to write")
+    train.add_argument("--text", default="text", metavar="COLUMN", help="column of the messages")
+    train.add_argument("--group", metavar="COLUMN", help="thread or customer of each message")
+    train.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
+    train.add_argument("--curve", action="store_true", help="also show what more labels bring")
+    train.add_argument("--noise", action="store_true",
+                       help="also list rows whose labels are likely wrong")  # fmt: skip
+    train.set_defaults(run=_train)
 
     evaluate = commands.add_parser(
         "evaluate", help="measure a model on the corpus, beside its peers", add_help=False
@@ -412,6 +425,24 @@ def _review(options: argparse.Namespace) -> int:
         _say(console, f"  better: {finding.better}")
     if review.clean:
         _say(console, "clean")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from customer_nlp import learn
+
+    names = [name.strip() for name in options.labels.split(",")]
+    where = {"text": options.text, "group": options.group, "model": options.model}
+    report = learn.train(options.source, options.out, labels=names, **where)
+    console = _console()
+    for line in report.lines():
+        _say(console, line)
+    _say(console, f"written: {report.path}")
+    if options.curve or options.noise:
+        checks = learn.check_labels(options.source, labels=names, **where, noise=options.noise,
+                                    curve=options.curve)  # fmt: skip
+        for line in checks:
+            _say(console, line)
     return 0
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "ReplayError",
     "SignatureError",
     "SourceError",
+    "TooLittleDataError",
     "UntrustedModelError",
 ]
 
@@ -55,6 +56,10 @@ class SourceError(CustomerNlpError, OSError):
     def __init__(self, message: str, *, source: str | None = None) -> None:
         super().__init__(message)
         self.source = source
+
+
+class TooLittleDataError(CustomerNlpError, ValueError):
+    """There are too few labels for what was asked; a number from them would mislead."""
 
 
 class ParseError(CustomerNlpError, ValueError):

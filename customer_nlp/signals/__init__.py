@@ -17,6 +17,7 @@ from customer_nlp.records import Evidence
 from customer_nlp.signals._evidence import Question, find_evidence
 from customer_nlp.signals._messages import ScoredMessage, score_messages
 from customer_nlp.signals._network import Network
+from customer_nlp.signals._own import HeadRunner, OwnHead, load_heads
 from customer_nlp.signals._tokens import UNKNOWN_ROWS, TokenIds, Vocabulary, token_spans
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class SignalTable:
     Parameters
     ----------
     names : tuple of str
-        `codebook.SIGNALS`: the core signals, then the cues.
-    probability : ndarray of shape (n, 20), float32
-        P(grade >= 1) of each core signal and P(cue), calibrated.
+        `codebook.SIGNALS`: the core signals, then the cues; after them signals of the user's own.
+    probability : ndarray of shape (n, len(names)), float32
+        P(grade >= 1) of each core signal and P(cue), calibrated; 20 columns and those of one's own.
     grade : ndarray of shape (n, 3), int8
         Grade 0-3 of each core signal at the model's thresholds.
     """
@@ -112,6 +113,8 @@ class Scores:
         What the last layer sees.
     known : ndarray of shape (n,)
         Share of tokens that the model has a row of its own for.
+    own : ndarray of shape (n, m)
+        P(signal) of signals of the user's own, mostly none.
     """
 
     graded: Floats
@@ -119,6 +122,7 @@ class Scores:
     findings: Floats
     hidden: Floats
     known: Floats
+    own: Floats
 
     def __len__(self) -> int:
         return len(self.graded)
@@ -126,9 +130,7 @@ class Scores:
     def row(self, index: int) -> Scores:
         """Return the scores of one message, still with a leading axis."""
         at = slice(index, index + 1)
-        return Scores(
-            self.graded[at], self.cues[at], self.findings[at], self.hidden[at], self.known[at]
-        )
+        return Scores(*(getattr(self, name)[at] for name in self.__slots__))
 
 
 class SignalModel:
@@ -151,10 +153,12 @@ class SignalModel:
     """
 
     def __init__(self, folder: ModelFolder) -> None:
-        self._vocabulary = Vocabulary(folder.lines("vocabulary.txt"))
+        heads = load_heads(folder)
+        own_words = (token for head in heads for token in head.tokens)
+        self._vocabulary = Vocabulary(folder.lines("vocabulary.txt"), own_words)
         self._network = Network(folder.arrays("message.safetensors"))
         settings = folder.json("message.json")
-        if self._network.rows != self._vocabulary.rows:
+        if self._network.rows != self._vocabulary.shipped_rows:
             raise ModelFormatError("The vocabulary does not fit the embedding.")
         if settings.get("outputs") != list(OUTPUTS) or self._network.outputs != len(OUTPUTS):
             raise ModelFormatError("The model's outputs are not those of this codebook.")
@@ -166,7 +170,26 @@ class SignalModel:
         self.finding_thresholds = dict(
             zip(FINDINGS, thresholds[_N_GRADES + _N_CUES :].tolist(), strict=True)
         )
-        self._first_unknown = self._vocabulary.rows - UNKNOWN_ROWS
+        self._first_unknown = self._vocabulary.shipped_rows - UNKNOWN_ROWS
+        self._set_heads(heads)
+
+    def _set_heads(self, heads: Sequence[OwnHead]) -> None:
+        names = [name for head in heads for name in head.names]
+        #: Signals of the user's own that no shipped one is called like, in the heads' order.
+        self.own_names = tuple(dict.fromkeys(name for name in names if name not in _COLUMNS))
+        self.signal_names = SIGNALS + self.own_names
+        column_of = _COLUMNS | {n: len(OUTPUTS) + i for i, n in enumerate(self.own_names)}
+        self._heads: list[tuple[HeadRunner, list[int]]] = []
+        thresholds: dict[str, float] = {}
+        for head in heads:
+            head.check(self._vocabulary.shipped_rows, (_N_GRADES + _N_CUES, self._network.width))
+            runner = HeadRunner(head, self._vocabulary)
+            self._heads.append((runner, [column_of[name] for name in head.names]))
+            thresholds |= dict(zip(head.names, head.thresholds, strict=True))
+        self.own_thresholds = {name: thresholds[name] for name in self.own_names}
+        self.cue_thresholds |= {n: t for n, t in thresholds.items() if n in self.cue_thresholds}
+        for row, name in enumerate(CORE_SIGNALS):
+            self.grade_thresholds[row, 0] = thresholds.get(name, self.grade_thresholds[row, 0])
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Score texts, all outputs at once. Cost: linear in their characters."""
@@ -183,8 +206,8 @@ class SignalModel:
         """Score texts into a `SignalTable`."""
         scores = self.score(texts)
         graded = scores.graded.reshape(len(scores), len(CORE_SIGNALS), MAX_GRADE)
-        probability = np.concatenate([graded[:, :, 0], scores.cues], axis=1)
-        return SignalTable(SIGNALS, probability, self.grades(scores))
+        probability = np.concatenate([graded[:, :, 0], scores.cues, scores.own], axis=1)
+        return SignalTable(self.signal_names, probability, self.grades(scores))
 
     def grades(self, scores: Scores) -> npt.NDArray[np.int8]:
         """Return grades 0-3, shape (n, 3): how many thresholds are passed without a gap."""
@@ -228,24 +251,36 @@ class SignalModel:
     ) -> tuple[Question, list[tuple[int, int]]]:
         tokens, spans = token_spans(text)
         ids = np.fromiter(map(self._vocabulary.__getitem__, tokens), np.intp, len(tokens))
+        ids = np.minimum(ids, self._first_unknown)
         columns = [_COLUMNS[name] for name in names]
         return Question(tokens, _breaks(text, spans), ids, scores.hidden[0], columns), spans
 
-    def _score_ids(self, tokens: TokenIds) -> Scores:
+    def _score_ids(self, joint: TokenIds) -> Scores:
+        tokens = joint
+        if self._heads:  # to the shipped network, words of the user's own are unknown
+            tokens = TokenIds(np.minimum(joint.ids, self._first_unknown), joint.starts)
         hidden = self._network.hidden(tokens)
         probability = sigmoid(self._network.logits_from_hidden(tokens, hidden))
-        graded = probability[:, :_N_GRADES]
-        for first in range(0, _N_GRADES, MAX_GRADE):
-            columns = [graded[:, first + step] for step in range(MAX_GRADE)]
-            for step, column in enumerate(cumulative(columns)):
-                graded[:, first + step] = column
+        _let_fall(probability)
+        if self._heads:
+            probability = self._with_own(joint, probability, hidden)
         return Scores(
-            graded,
+            probability[:, :_N_GRADES],
             probability[:, _N_GRADES : _N_GRADES + _N_CUES],
-            probability[:, _N_GRADES + _N_CUES :],
+            probability[:, _N_GRADES + _N_CUES : len(OUTPUTS)],
             hidden,
             self._known(tokens),
+            probability[:, len(OUTPUTS) :],
         )
+
+    def _with_own(self, joint: TokenIds, shipped: Floats, hidden: Floats) -> Floats:
+        own = np.zeros((len(shipped), len(self.own_names)), np.float32)
+        probability = np.concatenate([shipped, own], axis=1)
+        for runner, columns in self._heads:
+            shown = shipped[:, : _N_GRADES + _N_CUES]
+            probability[:, columns] = runner.probability(joint, shown, hidden)
+        _let_fall(probability)
+        return probability
 
     def _known(self, tokens: TokenIds) -> Floats:
         listed = (tokens.ids < self._first_unknown) & (tokens.ids != 0)
@@ -258,6 +293,14 @@ _COLUMNS: Final = {
     name: OUTPUTS.index(f"{name}>=1" if name in CORE_SIGNALS else name)
     for name in (*SIGNALS, *FINDINGS)
 }
+
+
+def _let_fall(probability: Floats) -> None:
+    """Make P(grade >= 1), P(>= 2), P(>= 3) of each core signal fall, in place."""
+    for first in range(0, _N_GRADES, MAX_GRADE):
+        columns = [probability[:, first + step] for step in range(MAX_GRADE)]
+        for step, column in enumerate(cumulative(columns)):
+            probability[:, first + step] = column
 
 
 def _breaks(text: str, spans: Sequence[tuple[int, int]]) -> frozenset[int]:
@@ -283,7 +326,7 @@ def _concatenate(parts: Sequence[Scores]) -> Scores:
     def joined(field: str) -> Floats:
         return np.concatenate([getattr(part, field) for part in parts])
 
-    return Scores(*(joined(field) for field in ("graded", "cues", "findings", "hidden", "known")))
+    return Scores(*(joined(field) for field in Scores.__slots__))
 
 
 def _require_texts(texts: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from customer_nlp.errors import ModelFormatError
 from customer_nlp.signals._tokens import TokenIds
 
-__all__ = ["LENGTH_OFFSET", "Network"]
+__all__ = ["LENGTH_OFFSET", "LinearPart", "Network", "dense"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -66,18 +66,13 @@ class Network:
         if "word" in arrays:
             self._set_linear(arrays)
 
-    _word: Floats | None = None
+    _linear: LinearPart | None = None
 
     def _set_linear(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         slope = arrays["slope"].astype(np.float32)
         self._output = self._output * slope
         self._output_bias = self._output_bias * slope + arrays["offset"].astype(np.float32)
-        self._word = arrays["word"].astype(np.float32)
-        self._word[0] = 0
-        # a last key larger than any pair, and a last row of zeros for pairs that are not listed
-        keys = arrays["pair_key"].astype(np.int64)
-        self._pair_key = np.append(keys, np.iinfo(np.int64).max)
-        self._pair = np.vstack([arrays["pair"].astype(np.float32), np.zeros_like(self._word[:1])])
+        self._linear = LinearPart(arrays["word"], arrays["pair_key"], arrays["pair"])
 
     @staticmethod
     def _check(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -123,9 +118,14 @@ class Network:
         """Number of logits."""
         return int(self._output.shape[1])
 
+    @property
+    def width(self) -> int:
+        """Length of a hidden vector."""
+        return int(self._output.shape[0])
+
     def hidden(self, tokens: TokenIds) -> Floats:
         """Return the hidden vector of every message, shape (n, k). Cost: linear in the tokens."""
-        return self._dense(self._pool(tokens), self._hidden, self._hidden_bias, rectify=True)
+        return dense(self._pool(tokens), self._hidden, self._hidden_bias, rectify=True)
 
     def logits(self, tokens: TokenIds) -> Floats:
         """Return the logits of every message, shape (n, o)."""
@@ -133,39 +133,10 @@ class Network:
 
     def logits_from_hidden(self, tokens: TokenIds, hidden: Floats) -> Floats:
         """Return the logits of messages whose hidden vectors are known, shape (n, o)."""
-        logits = self._dense(hidden, self._output, self._output_bias, rectify=False)
-        if self._word is not None:
-            logits += self._linear(tokens, self._word)
+        logits = dense(hidden, self._output, self._output_bias, rectify=False)
+        if self._linear is not None:
+            logits += self._linear.logits(tokens)
         return logits
-
-    def _linear(self, tokens: TokenIds, word: Floats) -> Floats:
-        ids, starts = tokens.ids, tokens.starts
-        counts = np.diff(np.append(starts, len(ids) - 1)) - 1
-        sums = np.empty((len(starts), word.shape[1]), np.float32)
-        for first, last, start, end in self._chunks(tokens):
-            parts = word.take(ids[start:end], axis=0)
-            parts += self._pair.take(self._pair_rows(ids[start : end + 1]), axis=0)
-            np.add.reduceat(parts, starts[first:last] - start, axis=0, out=sums[first:last])
-        sums *= (1 / np.sqrt(counts + LENGTH_OFFSET)).astype(np.float32)[:, None]
-        return sums
-
-    def _pair_rows(self, ids: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        keys = ids[:-1].astype(np.int64) * self.rows + ids[1:]
-        found = np.searchsorted(self._pair_key, keys)
-        found[self._pair_key[found] != keys] = len(self._pair) - 1
-        return found
-
-    @staticmethod
-    def _chunks(tokens: TokenIds) -> Iterator[tuple[int, int, int, int]]:
-        """Yield message ranges and token ranges that are small enough to stay in the cache."""
-        starts = tokens.starts
-        ends = np.append(starts[1:], len(tokens.ids) - 1)
-        first = 0
-        while first < len(starts):
-            last = int(np.searchsorted(ends, starts[first] + _CHUNK_TOKENS, side="right"))
-            last = min(max(last, first + 1), len(starts))
-            yield first, last, int(starts[first]), int(ends[last - 1])
-            first = last
 
     def relevance(
         self, ids: npt.NDArray[np.intp], hidden: Floats, columns: Sequence[int]
@@ -203,18 +174,15 @@ class Network:
         spread = np.zeros((len(ids) + 2, len(columns)), np.float32)
         spread[:-1] = passed
         relevance = 0.5 * spread[1:-1] + 0.25 * (spread[:-2] + spread[2:])
-        if self._word is not None:
-            # a pair is shared by its two words
-            pairs = self._pair[self._pair_rows(padded)][:, list(columns)] / 2
-            linear = self._word[ids][:, list(columns)] + pairs[:-1] + pairs[1:]
-            relevance += linear / np.sqrt(len(ids) + LENGTH_OFFSET)
+        if self._linear is not None:
+            relevance += self._linear.relevance(padded, columns)
         return np.asarray(relevance, np.float32)
 
     def _pool(self, tokens: TokenIds) -> Floats:
         ids, starts = tokens.ids, tokens.starts
         width = self._here.shape[1]
         pooled = np.empty((len(starts), 2 * width), np.float32)
-        for first, last, _, end in self._chunks(tokens):
+        for first, last, _, end in _chunks(tokens):
             self._pool_chunk(ids, starts[first:last], end, pooled[first:last])
         return pooled
 
@@ -236,15 +204,79 @@ class Network:
         np.add.reduceat(window, offsets, axis=0, out=out[:, width:])
         out[:, width:] /= counts[:, None]
 
-    @staticmethod
-    def _dense(x: Floats, weights: Floats, bias: Floats, *, rectify: bool) -> Floats:
-        n = len(x)
-        blocks = -(-n // _BLOCK_ROWS)
-        padded = np.zeros((blocks * _BLOCK_ROWS, x.shape[1]), np.float32)
-        padded[:n] = x
-        y = np.matmul(padded.reshape(blocks, _BLOCK_ROWS, -1), weights)
-        y = y.reshape(blocks * _BLOCK_ROWS, -1)[:n]
-        y += bias
-        if rectify:
-            np.maximum(y, 0, out=y)
-        return np.asarray(y, np.float32)
+
+class LinearPart:
+    """Weights of words and of pairs of neighbours, summed and scaled by the root of the length.
+
+    Parameters
+    ----------
+    word : ndarray of shape (rows, o)
+        Row 0 is the boundary, which has no weight.
+    pair_key : ndarray of shape (p,)
+        ``first * rows + second``, sorted.
+    pair : ndarray of shape (p, o)
+        Their weights.
+    """
+
+    def __init__(
+        self,
+        word: npt.NDArray[Any],
+        pair_key: npt.NDArray[Any],
+        pair: npt.NDArray[Any],
+    ) -> None:
+        self._word = word.astype(np.float32)
+        self._word[0] = 0
+        # a last key larger than any pair, and a last row of zeros for pairs that are not listed
+        self._pair_key = np.append(pair_key.astype(np.int64), np.iinfo(np.int64).max)
+        self._pair = np.vstack([pair.astype(np.float32), np.zeros_like(self._word[:1])])
+
+    def logits(self, tokens: TokenIds) -> Floats:
+        """Return the sums of every message, shape (n, o). Cost: linear in the tokens."""
+        ids, starts = tokens.ids, tokens.starts
+        counts = np.diff(np.append(starts, len(ids) - 1)) - 1
+        sums = np.empty((len(starts), self._word.shape[1]), np.float32)
+        for first, last, start, end in _chunks(tokens):
+            parts = self._word.take(ids[start:end], axis=0)
+            parts += self._pair.take(self._pair_rows(ids[start : end + 1]), axis=0)
+            np.add.reduceat(parts, starts[first:last] - start, axis=0, out=sums[first:last])
+        sums *= (1 / np.sqrt(counts + LENGTH_OFFSET)).astype(np.float32)[:, None]
+        return sums
+
+    def relevance(self, padded: npt.NDArray[np.intp], columns: Sequence[int]) -> Floats:
+        """Return what each token of one text adds; `padded` has a boundary at either end."""
+        # a pair is shared by its two words
+        pairs = self._pair[self._pair_rows(padded)][:, list(columns)] / 2
+        linear = self._word[padded[1:-1]][:, list(columns)] + pairs[:-1] + pairs[1:]
+        return np.asarray(linear / np.sqrt(len(padded) - 2 + LENGTH_OFFSET), np.float32)
+
+    def _pair_rows(self, ids: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        keys = ids[:-1].astype(np.int64) * len(self._word) + ids[1:]
+        found = np.searchsorted(self._pair_key, keys)
+        found[self._pair_key[found] != keys] = len(self._pair) - 1
+        return found
+
+
+def _chunks(tokens: TokenIds) -> Iterator[tuple[int, int, int, int]]:
+    """Yield message ranges and token ranges that are small enough to stay in the cache."""
+    starts = tokens.starts
+    ends = np.append(starts[1:], len(tokens.ids) - 1)
+    first = 0
+    while first < len(starts):
+        last = int(np.searchsorted(ends, starts[first] + _CHUNK_TOKENS, side="right"))
+        last = min(max(last, first + 1), len(starts))
+        yield first, last, int(starts[first]), int(ends[last - 1])
+        first = last
+
+
+def dense(x: Floats, weights: Floats, bias: Floats, *, rectify: bool) -> Floats:
+    """Return ``x @ weights + bias``, each row independent of its neighbours bit for bit."""
+    n = len(x)
+    blocks = -(-n // _BLOCK_ROWS)
+    padded = np.zeros((blocks * _BLOCK_ROWS, x.shape[1]), np.float32)
+    padded[:n] = x
+    y = np.matmul(padded.reshape(blocks, _BLOCK_ROWS, -1), weights)
+    y = y.reshape(blocks * _BLOCK_ROWS, -1)[:n]
+    y += bias
+    if rectify:
+        np.maximum(y, 0, out=y)
+    return np.asarray(y, np.float32)

@@ -89,17 +89,22 @@ class Vocabulary(dict[str, int]):
     ----------
     tokens : iterable of str
         In row order; starts with `SPECIALS`. One row for all other words follows the last one.
+    own : iterable of str
+        Words of the user's own; their rows follow that row, so that those before do not move.
     """
 
-    def __init__(self, tokens: Iterable[str]) -> None:
+    def __init__(self, tokens: Iterable[str], own: Iterable[str] = ()) -> None:
         super().__init__((token, row) for row, token in enumerate(tokens))
         self._listed = len(self)
+        for token in own:
+            self.setdefault(token, len(self) + UNKNOWN_ROWS)
+        self.rows = len(self) + UNKNOWN_ROWS
         self._number = self["_num_"]
         self._ordinal = self["_nth_"]
 
     @property
-    def rows(self) -> int:
-        """Number of rows that a table over this vocabulary needs."""
+    def shipped_rows(self) -> int:
+        """Number of rows without the user's own words."""
         return self._listed + UNKNOWN_ROWS
 
     def __missing__(self, token: str) -> int:
