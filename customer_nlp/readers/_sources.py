@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,12 +18,13 @@ from customer_nlp.readers._boxes import (
 )
 from customer_nlp.readers._inbox import mail_threads
 from customer_nlp.readers._mail import is_binary
+from customer_nlp.readers._parquet import parquet_threads
 from customer_nlp.readers._rejects import OnError, Rejects
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.readers._tables import csv_threads, has_text_column, json_threads
 from customer_nlp.records import Thread
 
-__all__ = ["FORMATS", "read"]
+__all__ = ["FORMATS", "Threads", "read"]
 
 _Reader = Callable[[Path, Rejects, OwnAddresses], Iterator[Thread]]
 
@@ -70,9 +71,31 @@ FORMATS: Final[dict[str, _Format]] = {
     "eml": _Format(_eml, folder=None, expected="an .eml file or a folder of them"),
     "csv": _Format(csv_threads, folder=False, expected="a CSV file"),
     "jsonl": _Format(json_threads, folder=False, expected="a JSON Lines or JSON file"),
+    "parquet": _Format(parquet_threads, folder=False, expected="a Parquet file"),
 }
 
 _HEAD_BYTES: Final = 65536
+
+
+class Threads(Iterator[Thread]):
+    """The threads of one source, read as they are asked for."""
+
+    def __init__(self, threads: Iterator[Thread], rejects: Rejects) -> None:
+        self._threads = threads
+        self._rejects = rejects
+
+    def __next__(self) -> Thread:
+        return next(self._threads)
+
+    def close(self) -> None:
+        """Let go of the files, where reading stops early."""
+        if isinstance(self._threads, Generator):
+            self._threads.close()
+
+    @property
+    def fraction(self) -> float:
+        """How much of the source has been handed out, roughly: between 0 and 1."""
+        return self._rejects.fraction
 
 
 def read(
@@ -81,15 +104,16 @@ def read(
     *,
     own_domains: Iterable[str] = (),
     on_error: OnError = "raise",
-) -> Iterator[Thread]:
+    keep_raw: bool = False,
+) -> Threads:
     """Read threads from a mailbox, a table or transcripts.
 
     Parameters
     ----------
     source : str or path
-        An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, or
-        JSON Lines (or one JSON array) with a message or a thread an item.
-    format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl'}, default='auto'
+        An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, JSON
+        Lines (or one JSON array) or Parquet with a message or a thread an item.
+    format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl', 'parquet'}, default='auto'
         ``auto`` looks at the path and at the first bytes.
     own_domains : iterable of str
         Domains (their sub-domains count) and addresses of the company. Mails from them are the
@@ -100,11 +124,13 @@ def read(
         record of the source becomes one message of one thread, or one such error. An exact
         copy of an earlier message is an error too; another message under the same id is kept
         under a new one.
+    keep_raw : bool, default=False
+        Put the raw record into `ParseError.raw`.
 
     Returns
     -------
-    iterator of Thread
-        In order of first appearance.
+    Threads
+        An iterator of `Thread`, in order of first appearance.
 
     Raises
     ------
@@ -117,12 +143,14 @@ def read(
 
     Notes
     -----
-    Cost: linear, n log n for threading. Of mailboxes, memory holds the headers and one thread
-    at a time; of tables with a thread column, all messages.
+    Cost: linear, n log n for threading. Memory is bounded: of mailboxes it holds the headers and
+    one thread at a time, of tables with a thread column the messages, and beyond 50,000 of either
+    they go to a temporary file (SQLite; in ``SQLITE_TMPDIR``, else where the system keeps such
+    files). The rows of a thread may stand anywhere in a table.
     """
     own = OwnAddresses(own_domains)
     path = _path(source)
-    rejects = Rejects(str(path), on_error)
+    rejects = Rejects(str(path), on_error, keep_raw=keep_raw)
     if format != "auto" and format not in FORMATS:
         raise InvalidRecordError(
             f"The format must be auto or one of {', '.join(FORMATS)}; got another.", field="format"
@@ -130,7 +158,7 @@ def read(
     try:
         _check(path)
         name = _detect(path) if format == "auto" else _given(path, format)
-        return FORMATS[name].read(path, rejects, own)
+        return Threads(FORMATS[name].read(path, rejects, own), rejects)
     except SourceError:
         raise
     except OSError as error:
@@ -173,7 +201,7 @@ def _given(path: Path, name: str) -> str:
             f"Expected {chosen.expected}; got {came}. Leave the format out to have it detected.",
             source=str(path),
         )
-    if path.is_file():
+    if path.is_file() and name != "parquet":
         _refuse_binary(path, _head(path))
     return name
 
@@ -216,7 +244,7 @@ _BINARY: Final = (
     (0, b"Rar!", "a RAR archive", "Unpack it first."),
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Unpack it first."),
     (257, b"ustar", "a tar archive", "Unpack it first."),
-    (0, b"PAR1", "a Parquet file", "Save it as CSV or JSON Lines."),
+    (0, b"PAR1", "a Parquet file", "Leave the format out, or name it parquet."),
     (0, b"SQLite format 3", "an SQLite database", "Export a table as CSV."),
     (0, b"!BDN", "an Outlook .pst file", "Convert it to mbox, for instance with readpst."),
     (
@@ -263,6 +291,8 @@ def _starts_as_mail(head: bytes) -> bool:
 
 def _detect_file(path: Path) -> str:
     head = _head(path)
+    if head.startswith(b"PAR1"):
+        return "parquet"
     _refuse_binary(path, head)
     if starts_as_mbox(head):
         return "mbox"
