@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from customer_nlp.accounts import Account
     from customer_nlp.analyzer import Analyzer, load
     from customer_nlp.errors import CustomerNlpError, ParseError
+    from customer_nlp.policy import Policy
     from customer_nlp.readers import read
     from customer_nlp.records import (
         Analysis,
@@ -36,6 +37,7 @@ __all__ = [
     "Finding",
     "Message",
     "ParseError",
+    "Policy",
     "Recommendation",
     "Signal",
     "SignalTable",
@@ -50,6 +52,7 @@ _HOMES = {
     "load": "customer_nlp.analyzer",
     "CustomerNlpError": "customer_nlp.errors",
     "ParseError": "customer_nlp.errors",
+    "Policy": "customer_nlp.policy",
     "read": "customer_nlp.readers",
     "SignalTable": "customer_nlp.signals",
 } | dict.fromkeys(

@@ -19,6 +19,7 @@ from customer_nlp.artifacts import ModelFolder
 from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, CORE_SIGNALS, CUES, FINDINGS, TIMINGS
 from customer_nlp.errors import ModelFormatError
+from customer_nlp.policy import Policy
 from customer_nlp.records import Commitment, Event, Evidence
 from customer_nlp.signals import ScoredMessage
 from customer_nlp.timeline import Facts, Participants, Timeline, bounced
@@ -554,12 +555,12 @@ class Recommender:
         passed = np.cumprod(graded >= self._signal_threshold, axis=1).sum(axis=1).tolist()
         return graded.reshape(-1), p[len(_GRADED) :], (passed[0], passed[1], passed[2])
 
-    def advise(self, vector: Floats, *, offer_made: bool) -> Advice:
+    def advise(self, vector: Floats, *, offer_made: bool, policy: Policy | None = None) -> Advice:
         """Say what to do after the last customer turn. Cost: constant."""
         x = (vector - self._mean) / self._scale
         heads = self._heads(x)
         probability = sigmoid(heads["action"])
-        chosen = self._choose(probability)
+        chosen = self._choose(probability, policy)
         primary = self._primary(heads["primary"], chosen, offer_made=offer_made)
         stated = dict(zip(ACTIONS, probability.tolist(), strict=True))
         order = sorted(chosen, key=lambda name: (-stated[name], name))
@@ -585,10 +586,14 @@ class Recommender:
         parts = np.split(scores, np.cumsum([len(names) for names in _HEADS.values()])[:-1])
         return dict(zip(_HEADS, parts, strict=True))
 
-    def _choose(self, probability: Floats) -> set[str]:
-        chosen = {ACTIONS[i] for i in np.flatnonzero(probability >= self._threshold)}
+    def _choose(self, probability: Floats, policy: Policy | None) -> set[str]:
+        threshold = self._threshold
+        if policy is not None:
+            stated = zip(ACTIONS, threshold.tolist(), strict=True)
+            threshold = np.array([policy.threshold(*one) for one in stated], np.float32)
+        chosen = {ACTIONS[i] for i in np.flatnonzero(probability >= threshold)}
         if not chosen:
-            chosen = {ACTIONS[int(np.argmax(probability - self._threshold))]}
+            chosen = {ACTIONS[int(np.argmax(probability - threshold))]}
         if chosen & {"call_now", "escalate_to_manager"}:
             chosen -= {"reply", "close"}
         return chosen

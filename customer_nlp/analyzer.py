@@ -18,6 +18,7 @@ from customer_nlp.accounts import Account, Contact, OutreachCheck, check
 from customer_nlp.artifacts import ModelFolder, model_path, open_model
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.errors import InvalidRecordError
+from customer_nlp.policy import Policy
 from customer_nlp.records import (
     EVENT_KINDS,
     ActionAdvice,
@@ -167,6 +168,7 @@ class Analyzer:
         now: datetime | None = None,
         lead_hours: float = timeline.LEAD_HOURS,
         notify_hours: Mapping[str, float] | None = None,
+        policy: Policy | None = None,
     ) -> Analysis:
         """Say what a thread shows and what to do next.
 
@@ -182,6 +184,9 @@ class Analyzer:
         notify_hours : mapping of str to float, optional
             Event kind to the hours within which the customer should hear of it, beside those of
             `timeline.NOTIFY_HOURS`.
+        policy : Policy, optional
+            A company's own rules: thresholds by cost, actions off, quiet hours (those need `now`).
+            The calls of a day are shared out by `Policy.ration`.
 
         Returns
         -------
@@ -193,9 +198,8 @@ class Analyzer:
         InvalidRecordError
             When `thread` is nothing that can be taken for one.
         """
-        return next(
-            self.analyze_many([thread], now=now, lead_hours=lead_hours, notify_hours=notify_hours)
-        )
+        question = _question(now, lead_hours, notify_hours, policy)
+        return next(self._analyze_batch([as_thread(thread)], question, every_turn=False))
 
     def analyze_many(
         self,
@@ -205,6 +209,7 @@ class Analyzer:
         every_turn: bool = False,
         lead_hours: float = timeline.LEAD_HOURS,
         notify_hours: Mapping[str, float] | None = None,
+        policy: Policy | None = None,
     ) -> Iterator[Analysis]:
         """Analyze threads one after the other, lazily.
 
@@ -212,7 +217,7 @@ class Analyzer:
         ----------
         threads : iterable
             What `analyze` takes.
-        now, lead_hours, notify_hours
+        now, lead_hours, notify_hours, policy
             As for `analyze`.
         every_turn : bool, default=False
             Yield one analysis after each customer message instead of one a thread.
@@ -222,7 +227,7 @@ class Analyzer:
         Analysis
             In the order of the threads. Memory: a few dozen threads.
         """
-        question = _question(now, lead_hours, notify_hours)
+        question = _question(now, lead_hours, notify_hours, policy)
         if isinstance(threads, str | Thread) or not isinstance(threads, Iterable):
             raise InvalidRecordError(
                 "The threads must be an iterable of threads; got one "
@@ -415,11 +420,17 @@ class Analyzer:
         """Return the probability from which a cue is judged present."""
         return float(self._signals.cue_thresholds[cue])
 
-    def advise(self, vector: npt.NDArray[np.float32] | None, *, offer_made: bool) -> actions.Advice:
+    def advise(
+        self,
+        vector: npt.NDArray[np.float32] | None,
+        *,
+        offer_made: bool,
+        policy: Policy | None = None,
+    ) -> actions.Advice:
         """Score the actions after a customer turn."""
         if vector is None:
             raise InvalidRecordError("There is no customer turn to advise on.", field="thread")
-        return self._recommender.advise(vector, offer_made=offer_made)
+        return self._recommender.advise(vector, offer_made=offer_made, policy=policy)
 
     def __repr__(self) -> str:
         return f"Analyzer(model={self.model!r})"
@@ -432,10 +443,14 @@ class _Question:
     now: datetime | None
     lead_hours: float
     notify_hours: Mapping[str, float]
+    policy: Policy | None
 
 
 def _question(
-    now: datetime | None, lead_hours: float, notify_hours: Mapping[str, float] | None
+    now: datetime | None,
+    lead_hours: float,
+    notify_hours: Mapping[str, float] | None,
+    policy: Policy | None,
 ) -> _Question:
     if now is not None and not (isinstance(now, datetime) and now.tzinfo):
         raise InvalidRecordError(
@@ -453,7 +468,13 @@ def _question(
                 f"The {name} must be hours, from 0 to less than {_MOST_HOURS}; got {hours!r}.",
                 field=name,
             )
-    return _Question(now, lead_hours, {**timeline.NOTIFY_HOURS, **given})
+    if policy is not None and not isinstance(policy, Policy):
+        raise InvalidRecordError(
+            f"The policy must be a Policy; got {type(policy).__name__}. "
+            "Policy.from_file reads one.",
+            field="policy",
+        )
+    return _Question(now, lead_hours, {**timeline.NOTIFY_HOURS, **given}, policy)
 
 
 #: Ten years: more is no lead.
@@ -478,6 +499,7 @@ class _View:
     let_down: Sequence[Commitment]
     untold: Sequence[Event]
     no_calls: bool
+    question: _Question
 
 
 class _Walk:
@@ -534,6 +556,7 @@ class _Walk:
             promises.let_down(now),
             timeline.untold(self._events, followed, now, question.notify_hours),
             followed.no_calls,
+            question,
         )
 
 
@@ -678,7 +701,7 @@ class _Story:
 
     def analysis(self, view: _View) -> Analysis:
         """Say what the thread shows after its last message."""
-        return Analysis(
+        analysis = Analysis(
             self._thread_id,
             self._done[-1].id,
             self._analyzer.model,
@@ -690,9 +713,11 @@ class _Story:
             view.unanswered,
             self._course.trajectory(),
         )
+        policy = view.question.policy
+        return analysis if policy is None else policy.hushed(analysis, view.question.now)
 
     def _recommendation(self, view: _View) -> Recommendation:
-        last = self._customer
+        last, policy = self._customer, view.question.policy
         asked = actions.demands(
             due=view.due,
             let_down=view.let_down,
@@ -700,9 +725,13 @@ class _Story:
             unhappy=self._unhappy,
             no_calls=view.no_calls,
         )
+        if policy is not None:
+            asked = tuple(one for one in asked if one.action not in policy.off)
         readable = self._readable and (last is None or last.abstained not in _UNREADABLE)
         advice = actions.with_demands(
-            self._analyzer.advise(view.vector, offer_made=self._offer_made) if readable else None,
+            self._analyzer.advise(view.vector, offer_made=self._offer_made, policy=policy)
+            if readable
+            else None,
             asked,
         )
         if advice is None:
@@ -804,9 +833,11 @@ class Follow:
         now: datetime | None = None,
         lead_hours: float = timeline.LEAD_HOURS,
         notify_hours: Mapping[str, float] | None = None,
+        policy: Policy | None = None,
     ) -> Analysis:
         """Say what the thread shows as it stands; parameters as of `Analyzer.analyze`."""
-        return self._story.analysis(self._walk.view(_question(now, lead_hours, notify_hours)))
+        question = _question(now, lead_hours, notify_hours, policy)
+        return self._story.analysis(self._walk.view(question))
 
     def add(self, message: Message | Mapping[str, Any]) -> Analysis:
         """Add a message and say what the thread shows with it.

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import customer_nlp
 from customer_nlp.codebook import ACTIONS
 from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.policy import Policy
@@ -138,3 +139,36 @@ def test_a_file_that_is_no_policy_is_named(tmp_path: Path, content: str | None) 
     with pytest.raises(SourceError, match="TOML or JSON") as caught:
         Policy.from_file(path)
     assert caught.value.source == str(path)
+
+
+HELP = "This is the third time I write and the pump is dead again. Somebody must call me today!"
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> customer_nlp.Analyzer:
+    return customer_nlp.load()
+
+
+def test_an_analysis_keeps_to_the_policy(analyzer: customer_nlp.Analyzer) -> None:
+    plain = analyzer.analyze(HELP).recommendation
+    assert plain.primary == "call_now"
+    off = analyzer.analyze(HELP, policy=Policy(off=frozenset({"call_now"}))).recommendation
+    assert "call_now" not in {one.action for one in off.actions}
+    assert off.channel != "phone" or off.primary != "call_now"
+    dear = Policy(cost={"call_now": 99.9}, cost_of_missing={"call_now": 0.1})
+    assert analyzer.analyze(HELP, policy=dear).recommendation.primary != "call_now"
+    cheap = Policy(cost={"retain": 0.0}, cost_of_missing={"retain": 1.0})
+    listed = {one.action for one in analyzer.analyze(HELP, policy=cheap).recommendation.actions}
+    assert "retain" in listed
+
+
+def test_quiet_hours_are_judged_by_the_time_of_asking(analyzer: customer_nlp.Analyzer) -> None:
+    policy = Policy(quiet_from=time(20), quiet_until=time(8))
+    late = analyzer.analyze(HELP, now=NOON.replace(hour=22), policy=policy).recommendation
+    assert late.primary == "take_ownership"
+    assert analyzer.analyze(HELP, now=NOON, policy=policy).recommendation.primary == "call_now"
+
+
+def test_a_policy_that_is_none_is_refused(analyzer: customer_nlp.Analyzer) -> None:
+    with pytest.raises(InvalidRecordError, match="must be a Policy"):
+        analyzer.analyze(HELP, policy={"off": []})  # type: ignore[arg-type]
