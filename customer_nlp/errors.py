@@ -75,22 +75,35 @@ class ParseError(CustomerNlpError, ValueError):
         Why, without any text of the record.
     sha256 : str, optional
         Hash of the raw bytes, so that the record can be found again.
+    raw : bytes, optional
+        The record itself, only where the caller of `read` asked for it; in no message or ``repr``.
     """
 
-    def __init__(self, source: str, index: int, reason: str, *, sha256: str | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        index: int,
+        reason: str,
+        *,
+        sha256: str | None = None,
+        raw: bytes | None = None,
+    ) -> None:
         super().__init__(f"{source}: record {index}: {reason}")
         self.source = source
         self.index = index
         self.reason = reason
         self.sha256 = sha256
+        self.raw = raw
 
     def __reduce__(self) -> tuple[object, ...]:
         """Rebuild from fields, so that the error can cross a process border."""
-        return (_parse_error, (self.source, self.index, self.reason, self.sha256))
+        return (_parse_error, (self.source, self.index, self.reason, self.sha256, self.raw))
 
 
-def _parse_error(source: str, index: int, reason: str, sha256: str | None) -> ParseError:
-    return ParseError(source, index, reason, sha256=sha256)
+def _parse_error(
+    source: str, index: int, reason: str, sha256: str | None, raw: bytes | None
+) -> ParseError:
+    return ParseError(source, index, reason, sha256=sha256, raw=raw)
 
 
 class SignatureError(CustomerNlpError):

@@ -5,11 +5,12 @@ A box knows how many mails it holds and hands out the bytes of each, again and a
 
 from __future__ import annotations
 
-import mmap
+import errno
 import os
 import re
+from array import array
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 __all__ = ["Box", "FileBox", "MboxBox", "eml_files", "maildir_files", "starts_as_mbox"]
 
@@ -38,6 +39,7 @@ _DATED: Final = re.compile(
 _UNDATED: Final = re.compile(rb"From \S{1,300}[ \t]{0,20}\r?\n(?=[!-9;-~]{1,100}:)")
 _QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LINE_CHARS: Final = 1000
+_BLOCK_BYTES: Final = 1 << 20
 
 
 def starts_as_mbox(head: bytes) -> bool:
@@ -53,7 +55,7 @@ def _is_separator(line: bytes) -> bool:
 
 
 class MboxBox:
-    """An mbox file, mapped into memory and split at its separators.
+    """An mbox file, split at its separators.
 
     Parameters
     ----------
@@ -64,56 +66,81 @@ class MboxBox:
     -----
     A separator is a line that starts with "From ", holds a date or stands right above a header,
     and has a blank line above it (RFC 4155). "From " lines quoted as ">From " are unquoted once
-    (mboxrd). Cost: one search over the file, then a slice a mail.
+    (mboxrd). Cost: one search over the file, then a read a mail. The file is not mapped into
+    memory: cut short while it is mapped, it would end the process.
     """
 
     def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._starts = array("q")
         with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._starts = self._find_separators()
+            self._find_separators(file)
 
-    def _find_separators(self) -> list[int]:
-        first = _START.match(self._map, 0, 80)
-        starts = [first.end() - 5] if first else []
+    def _find_separators(self, file: BinaryIO) -> None:
+        data, offset = file.read(_BLOCK_BYTES), 0
+        first = _START.match(data, 0, 80)
+        if first:
+            self._starts.append(first.end() - 5)
         position = 0
-        find, data = self._map.find, self._map
-        while (at := find(b"\nFrom ", position)) >= 0:
+        while data:
+            at = data.find(b"\nFrom ", position)
+            # what follows a separator, or half of one, may stand in the next block
+            if at < 0 or at + 1 + _LINE_CHARS > len(data):
+                if more := file.read(_BLOCK_BYTES):
+                    cut = max((at if at >= 0 else len(data) - len(b"\nFrom")) - 2, 0)
+                    offset, position = offset + cut, max(position - cut, 0)
+                    data = data[cut:] + more
+                    continue
+                if at < 0:
+                    break
             position = at + 5
             above = data[max(at - 2, 0) : at]
-            if (above.endswith(b"\n") or above == b"\n\r") and _is_separator(
-                data[at + 1 : at + 1 + _LINE_CHARS]
+            if (
+                (above.endswith(b"\n") or above == b"\n\r")
+                and _is_separator(data[at + 1 : at + 1 + _LINE_CHARS])
+                # Leading blank lines make the first separator match twice.
+                and (not self._starts or offset + at + 1 > self._starts[-1])
             ):
-                starts.append(at + 1)
-        # Leading blank lines make the first separator match twice.
-        return sorted(set(starts))
+                self._starts.append(offset + at + 1)
+        self._end = offset + len(data)
 
     def __len__(self) -> int:
         return len(self._starts)
 
-    def _line_end(self, index: int) -> int:
-        end = self._map.find(b"\n", self._starts[index])
-        return len(self._map) if end < 0 else end + 1
+    def _read(self, index: int, most: int | None = None) -> bytes:
+        """Return a mail with its separator, or the first bytes of it."""
+        start = self._starts[index]
+        last = index + 1 == len(self._starts)
+        wanted = (self._end if last else self._starts[index + 1]) - start
+        wanted = wanted if most is None else min(wanted, most)
+        self._file.seek(start)
+        raw = self._file.read(wanted)
+        while len(raw) < wanted and (more := self._file.read(wanted - len(raw))):
+            raw += more  # one read may give less than all of a large mail
+        if len(raw) < wanted:
+            raise OSError(errno.EIO, "the file was cut short while it was read")
+        return raw
 
     def separator(self, index: int) -> str:
         """Return the ``From`` line above a mail."""
-        start = self._starts[index]
-        line = self._map[start : min(self._line_end(index), start + _LINE_CHARS)]
+        line = self._read(index, _LINE_CHARS).partition(b"\n")[0]
         return line.decode("latin-1").strip()
 
     def raw(self, index: int) -> bytes:
         """Return the bytes of one mail, without the separator and the blank line below."""
-        last = index + 1 == len(self._starts)
-        end = len(self._map) if last else self._starts[index + 1]
-        raw = self._map[self._line_end(index) : end]
+        mail = self._read(index)
+        start = mail.find(b"\n") + 1 or len(mail)
+        end = len(mail)
         for blank in (b"\r\n\r\n", b"\n\n"):
-            if raw.endswith(blank):
-                raw = raw[: len(raw) - len(blank) // 2]
+            if mail.endswith(blank, start):
+                end -= len(blank) // 2
                 break
+        raw = mail[start:end]
         return _QUOTED_FROM.sub(rb"\1", raw) if b">From " in raw else raw
 
     def close(self) -> None:
-        """Unmap the file."""
-        self._map.close()
+        """Close the file."""
+        self._file.close()
 
 
 class FileBox:

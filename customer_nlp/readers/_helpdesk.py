@@ -458,7 +458,7 @@ def helpdesk_reader(platform: str) -> Callable[[Path, Rejects, OwnAddresses], It
     """
 
     def read(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thread]:  # noqa: ARG001
-        items = json_items(path, rejects.source, unwrap=False)
+        items = json_items(path, rejects, unwrap=False)
         return _threads(items, rejects, platform)
 
     return read

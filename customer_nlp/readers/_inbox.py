@@ -10,12 +10,16 @@ from customer_nlp.readers._boxes import Box
 from customer_nlp.readers._mail import Envelope, NotMailError, build_message, read_envelope
 from customer_nlp.readers._rejects import DUPLICATE, Rejects, sha256
 from customer_nlp.readers._roles import OwnAddresses, Sides, sides_of
+from customer_nlp.readers._spill import Index, Spill, SpillList
 from customer_nlp.readers._threading import (
     by_headers,
     by_subject,
     in_order,
+    is_lost,
+    pack,
     plain_subject,
     tie_bounces,
+    unpack,
 )
 from customer_nlp.records import Message, Thread
 
@@ -25,11 +29,15 @@ __all__ = ["mail_threads"]
 def mail_threads(box: Box, rejects: Rejects, own: OwnAddresses) -> Iterator[Thread]:
     """Yield the threads of a mailbox, by first mail; closes it at the end."""
     with closing(box):
-        conversations = by_headers(_envelopes(box, rejects))
+        spill = Spill()
+        conversations = by_headers(_envelopes(box, rejects, spill), spill)
         sides = sides_of(conversations, own)
-        for conversation in by_subject(conversations, sides.is_ours):
+        read = 0
+        for conversation in by_subject(conversations, sides.is_ours, spill):
             identifier, mails = in_order(conversation)
             messages = _messages(box, mails, sides.of_conversation(mails), rejects)
+            read += len(mails)
+            rejects.fraction = read / len(box)
             if messages:
                 yield Thread(
                     id=identifier,
@@ -40,9 +48,10 @@ def mail_threads(box: Box, rejects: Rejects, own: OwnAddresses) -> Iterator[Thre
                 )
 
 
-def _envelopes(box: Box, rejects: Rejects) -> list[Envelope]:
-    known = _Ids(box)
-    envelopes = []
+def _envelopes(box: Box, rejects: Rejects, spill: Spill) -> SpillList[Envelope]:
+    envelopes = SpillList(spill, pack, unpack)
+    known = _Ids(box, envelopes, spill)
+    lost = []
     for index in range(len(box)):
         try:
             raw = box.raw(index)
@@ -58,24 +67,30 @@ def _envelopes(box: Box, rejects: Rejects) -> list[Envelope]:
         if unique is None:
             rejects.report(index, DUPLICATE, raw)
         else:
+            if is_lost(unique):
+                lost.append(len(envelopes))
             envelopes.append(unique)
-    return tie_bounces(envelopes)
+    tie_bounces(envelopes, lost)
+    return envelopes
 
 
 class _Ids:
     """Keeps ids apart. Hashes are made only for ids that occur again."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, envelopes: SpillList[Envelope], spill: Spill) -> None:
         self._box = box
-        self._first: dict[str, Envelope] = {}
+        self._envelopes = envelopes
+        self._first = Index(spill)  # id -> place of the envelope that has it
         self._hashes: dict[str, set[str]] = {}
         self._numbers: dict[str, int] = {}
 
     def unique(self, envelope: Envelope, raw: bytes) -> Envelope | None:
         """Return the envelope under an id of its own; ``None`` for an exact copy."""
-        first = self._first.setdefault(envelope.id, envelope)
-        if first is envelope:
+        here = len(self._envelopes)
+        at = self._first.setdefault(envelope.id, here)
+        if at == here:
             return envelope
+        first = self._envelopes[at]
         seen = self._hashes.get(envelope.id)
         if seen is None:
             try:
@@ -93,7 +108,7 @@ class _Ids:
             number += 1
         self._numbers[envelope.id] = number
         renamed = dataclasses.replace(envelope, id=name, conversation=_shared(envelope, first))
-        self._first[name] = renamed
+        self._first[name] = here
         return renamed
 
 

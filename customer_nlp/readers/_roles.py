@@ -14,7 +14,6 @@ from typing import Final
 
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.readers._mail import Envelope
-from customer_nlp.readers._threading import Conversation
 
 __all__ = ["OwnAddresses", "Sides", "sides_of"]
 
@@ -174,14 +173,14 @@ class Sides:
         return not own_list or self.is_ours(mail.sender)
 
 
-def sides_of(conversations: Sequence[Conversation], own: OwnAddresses) -> Sides:
+def sides_of(conversations: Sequence[Sequence[Envelope]], own: OwnAddresses) -> Sides:
     """Tell the sides from the caller's domains, else from the source itself.
 
     Cost: linear in mails and addresses.
     """
     if own:
         return Sides(own.__contains__, 1.0)
-    return _guess([conversation.mails for conversation in conversations], highest=_HIGHEST)
+    return _guess(conversations, highest=_HIGHEST)
 
 
 def _people(mail: Envelope) -> tuple[str, ...]:

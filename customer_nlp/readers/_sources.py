@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,12 +20,13 @@ from customer_nlp.readers._boxes import (
 from customer_nlp.readers._helpdesk import HELPDESKS, helpdesk_of, helpdesk_reader
 from customer_nlp.readers._inbox import mail_threads
 from customer_nlp.readers._mail import is_binary
+from customer_nlp.readers._parquet import parquet_threads
 from customer_nlp.readers._rejects import OnError, Rejects
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.readers._tables import csv_threads, has_text_column, json_threads
 from customer_nlp.records import Thread
 
-__all__ = ["FORMATS", "read"]
+__all__ = ["FORMATS", "Threads", "read"]
 
 _Reader = Callable[[Path, Rejects, OwnAddresses], Iterator[Thread]]
 
@@ -72,6 +73,7 @@ FORMATS: Final[dict[str, _Format]] = {
     "eml": _Format(_eml, folder=None, expected="an .eml file or a folder of them"),
     "csv": _Format(csv_threads, folder=False, expected="a CSV file"),
     "jsonl": _Format(json_threads, folder=False, expected="a JSON Lines or JSON file"),
+    "parquet": _Format(parquet_threads, folder=False, expected="a Parquet file"),
 } | {
     name: _Format(helpdesk_reader(name), folder=False, expected=f"a JSON export of {name}")
     for name in HELPDESKS
@@ -80,21 +82,44 @@ FORMATS: Final[dict[str, _Format]] = {
 _HEAD_BYTES: Final = 65536
 
 
+class Threads(Iterator[Thread]):
+    """The threads of one source, read as they are asked for."""
+
+    def __init__(self, threads: Iterator[Thread], rejects: Rejects) -> None:
+        self._threads = threads
+        self._rejects = rejects
+
+    def __next__(self) -> Thread:
+        return next(self._threads)
+
+    def close(self) -> None:
+        """Let go of the files, where reading stops early."""
+        if isinstance(self._threads, Generator):
+            self._threads.close()
+
+    @property
+    def fraction(self) -> float:
+        """How much of the source has been handed out, roughly: between 0 and 1."""
+        return self._rejects.fraction
+
+
 def read(
     source: str | os.PathLike[str],
     format: str = "auto",  # noqa: A002 - a public name
     *,
     own_domains: Iterable[str] = (),
     on_error: OnError = "raise",
-) -> Iterator[Thread]:
+    keep_raw: bool = False,
+) -> Threads:
     """Read threads from a mailbox, a table or transcripts.
 
     Parameters
     ----------
     source : str or path
-        An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, or
-        JSON Lines (or one JSON array) with a message, a thread or a helpdesk's payload an item.
-    format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl'} or one of `HELPDESKS`
+        An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, JSON
+        Lines (or one JSON array) with a message, a thread or a helpdesk's payload an item, or
+        Parquet with a message or a thread a row.
+    format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl', 'parquet'} or one of `HELPDESKS`
         ``auto``, the default, looks at the path and at the first bytes; a helpdesk's export is
         told where it is unmistakable. Its events without words are no records, and a message
         that was delivered several times is one.
@@ -107,11 +132,13 @@ def read(
         record of the source becomes one message of one thread, or one such error. An exact
         copy of an earlier message is an error too; another message under the same id is kept
         under a new one.
+    keep_raw : bool, default=False
+        Put the raw record into `ParseError.raw`.
 
     Returns
     -------
-    iterator of Thread
-        In order of first appearance.
+    Threads
+        An iterator of `Thread`, in order of first appearance.
 
     Raises
     ------
@@ -124,12 +151,14 @@ def read(
 
     Notes
     -----
-    Cost: linear, n log n for threading. Of mailboxes, memory holds the headers and one thread
-    at a time; of tables with a thread column, all messages.
+    Cost: linear, n log n for threading. Memory is bounded: of mailboxes it holds the headers and
+    one thread at a time, of tables with a thread column the messages, and beyond 50,000 of either
+    they go to a temporary file (SQLite; in ``SQLITE_TMPDIR``, else where the system keeps such
+    files). The rows of a thread may stand anywhere in a table.
     """
     own = OwnAddresses(own_domains)
     path = _path(source)
-    rejects = Rejects(str(path), on_error)
+    rejects = Rejects(str(path), on_error, keep_raw=keep_raw)
     if format != "auto" and format not in FORMATS:
         raise InvalidRecordError(
             f"The format must be auto or one of {', '.join(FORMATS)}; got another.", field="format"
@@ -137,7 +166,7 @@ def read(
     try:
         _check(path)
         name = _detect(path) if format == "auto" else _given(path, format)
-        return FORMATS[name].read(path, rejects, own)
+        return Threads(FORMATS[name].read(path, rejects, own), rejects)
     except SourceError:
         raise
     except OSError as error:
@@ -180,7 +209,7 @@ def _given(path: Path, name: str) -> str:
             f"Expected {chosen.expected}; got {came}. Leave the format out to have it detected.",
             source=str(path),
         )
-    if path.is_file():
+    if path.is_file() and name != "parquet":
         _refuse_binary(path, _head(path))
     return name
 
@@ -223,7 +252,7 @@ _BINARY: Final = (
     (0, b"Rar!", "a RAR archive", "Unpack it first."),
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Unpack it first."),
     (257, b"ustar", "a tar archive", "Unpack it first."),
-    (0, b"PAR1", "a Parquet file", "Save it as CSV or JSON Lines."),
+    (0, b"PAR1", "a Parquet file", "Leave the format out, or name it parquet."),
     (0, b"SQLite format 3", "an SQLite database", "Export a table as CSV."),
     (0, b"!BDN", "an Outlook .pst file", "Convert it to mbox, for instance with readpst."),
     (
@@ -270,6 +299,8 @@ def _starts_as_mail(head: bytes) -> bool:
 
 def _detect_file(path: Path) -> str:
     head = _head(path)
+    if head.startswith(b"PAR1"):
+        return "parquet"
     _refuse_binary(path, head)
     if starts_as_mbox(head):
         return "mbox"

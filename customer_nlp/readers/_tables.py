@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +23,20 @@ from customer_nlp.readers._rows import (
     label,
     to_message,
 )
-from customer_nlp.records import Message, Thread
+from customer_nlp.readers._spill import Groups, Index, Spill, SpillList
+from customer_nlp.records import Message, Thread, Zone
 
-__all__ = ["by_time", "csv_threads", "has_text_column", "json_items", "json_threads"]
+__all__ = [
+    "Table",
+    "as_bytes",
+    "by_time",
+    "csv_threads",
+    "has_text_column",
+    "holds_text",
+    "item_threads",
+    "json_items",
+    "json_threads",
+]
 
 _DELIMITERS: Final = ",;\t|"
 # A cell may hold a whole conversation; the csv module stops at 131,072 characters by default.
@@ -39,62 +52,63 @@ def by_time(messages: Iterable[Message]) -> tuple[Message, ...]:
     return tuple(turns[at] for at in sorted(range(len(turns)), key=dates.__getitem__))
 
 
-class _Table:
-    """Messages by thread, in order of first appearance."""
+class Table:
+    """Messages by thread, in order of first appearance; beyond some thousands on the disk."""
 
     def __init__(self, rejects: Rejects, own: OwnAddresses) -> None:
         self.rejects = rejects
         self.own = own
-        self._threads: dict[str, list[Message]] = {}
-        self._hashes: dict[tuple[str, str], set[str]] = {}
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._taken: dict[str, int] = {}  # thread id -> how often it was wanted
+        self._spill = Spill()
+        self._ids = Index(self._spill)
+        self._taken = Index(self._spill)  # thread id -> how often it was wanted
+        self._threads = Index(self._spill)  # key of a thread -> its number
+        self._keys = SpillList(self._spill, str, str)
+        self._kept = SpillList(self._spill, _pack, _unpack)
+        self._thread_of = array("q")  # of each message that is kept
 
     def add(
-        self, index: int, record: Mapping[str, Any], raw: bytes, thread: str | None = None
+        self, index: int, record: Mapping[str, Any], raw: bytes, ids: Index | None = None
     ) -> tuple[str | None, Message] | None:
-        """Read one record; ``None`` when it was reported instead."""
+        """Read one record; ``None`` when it was reported instead.
+
+        With `ids` the message is one of a thread that has an index of its own.
+        """
         try:
-            message, named = to_message(record, self.own)
+            message, thread = to_message(record, self.own)
         except BadRowError as error:
             self.rejects.report(index, str(error), raw)
             return None
-        thread = thread if thread is not None else named
-        if message.id and thread is not None:
+        if message.id and (ids is not None or thread is not None):
             # A message of JSON has no raw bytes of its own within a thread: hash its fields.
-            unique = self._unique(thread, message, sha256(raw))
+            digest = int(sha256(raw)[:15], 16)
+            prefix = "" if ids is not None else f"{thread}\0"
+            unique = _unique(self._ids if ids is None else ids, prefix, message, digest)
             if unique is None:
                 self.rejects.report(index, DUPLICATE, raw)
                 return None
             message = unique
         return thread, message
 
-    def _unique(self, thread: str, message: Message, digest: str) -> Message | None:
-        key = (thread, message.id)
-        seen = self._hashes.setdefault(key, set())
-        if digest in seen:
-            return None
-        seen.add(digest)
-        if len(seen) == 1:
-            return message
-        # The counter is kept, so that taken names are stepped over once and not at each copy.
-        number = self._numbers.get(key, 1) + 1
-        while (thread, (name := f"{message.id}#{number}")) in self._hashes:
-            number += 1
-        self._numbers[key] = number
-        self._hashes[thread, name] = {digest}
-        return message.replace(id=name)
+    def own_index(self) -> Index:
+        """Return an index for the messages of one thread."""
+        return Index(self._spill)
 
     def keep(self, thread: str, message: Message) -> None:
         """Put a message with the others of its thread."""
-        self._threads.setdefault(thread, []).append(message)
+        number = self._threads.setdefault(thread, len(self._keys))
+        if number == len(self._keys):
+            self._keys.append(thread)
+        self._thread_of.append(number)
+        self._kept.append(message)
 
     def thread_id(self, wanted: str) -> str:
         """Return a thread id that no other thread of this source has."""
-        name = wanted
+        name, times = wanted, self._taken.get(wanted) or 0
         while name in self._taken:
-            self._taken[wanted] += 1
-            name = f"{wanted}#{self._taken[wanted]}"
+            times += 1
+            name = f"{wanted}#{times}"
+        if times:
+            self._taken[wanted] = times
         self._taken[name] = 1
         return name
 
@@ -115,12 +129,50 @@ class _Table:
 
     def grouped(self) -> Iterator[Thread]:
         """Yield the threads that were kept."""
-        for identifier, messages in self._threads.items():
-            yield self.build(identifier, messages)
+        done = 0
+        for number, members in enumerate(Groups(self._thread_of, len(self._keys))):
+            done += len(members)
+            self.rejects.fraction = done / len(self._kept)
+            yield self.build(self._keys[number], [self._kept[member] for member in members])
 
 
-def text_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file, line ends included.
+def _unique(ids: Index, prefix: str, message: Message, digest: int) -> Message | None:
+    """Return a message under an id of its own; ``None`` for an exact copy of an earlier one."""
+    key = f"{prefix}{message.id}"
+    first = ids.get(key)
+    if first is None:
+        ids[key] = digest
+        return message
+    # Ids hold no NUL, so that these further keys meet no other.
+    if first == digest or f"{key}\0{digest}" in ids:
+        return None
+    ids[f"{key}\0{digest}"] = 1
+    # The counter is kept, so that taken names are stepped over once and not at each copy.
+    number = (ids.get(f"{key}\0#") or 1) + 1
+    while f"{prefix}{message.id}#{number}" in ids:
+        number += 1
+    ids[f"{key}\0#"] = number
+    ids[f"{prefix}{message.id}#{number}"] = digest
+    return message.replace(id=f"{message.id}#{number}")
+
+
+def _pack(message: Message) -> str:
+    exact = {"role_confidence": message.role_confidence, "zones": []}
+    exact["zones"] = [(z.kind, z.start, z.end, z.confidence) for z in message.zones]
+    return json.dumps(message.to_dict() | exact)
+
+
+def _unpack(packed: str) -> Message:
+    record = json.loads(packed)
+    record["zones"] = [Zone(*zone) for zone in record["zones"]]
+    return Message.from_dict(record)
+
+
+_Line = tuple[str, bytes]
+
+
+def text_lines(path: Path) -> Iterator[_Line]:
+    """Yield the lines of a text file, line ends included, and the bytes of each.
 
     UTF-16 by its byte order mark; else each line is UTF-8 or, where it is not, cp1252, so that
     one bad line does not spoil the others.
@@ -129,39 +181,71 @@ def text_lines(path: Path) -> Iterator[str]:
         head = file.read(4)
         file.seek(0)
         if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+            codec = "utf-16-le" if head[0] == 0xFF else "utf-16-be"
             with path.open(encoding="utf-16", errors="replace", newline="") as wide:
-                yield from wide
+                yield from ((line, line.encode(codec, "replace")) for line in wide)
             return
         if head[:3] == b"\xef\xbb\xbf":
             file.seek(3)
         for line in file:
-            text = decode_text(line)
-            if "\r" in text[:-2]:  # line ends of old Macs, or pasted ones
-                yield from _LONE_RETURN.split(text)
+            if b"\r" in line[:-2]:  # line ends of old Macs, or pasted ones
+                yield from ((decode_text(piece), piece) for piece in _LONE_RETURN.split(line))
             else:
-                yield text
+                yield decode_text(line), line
 
 
-_LONE_RETURN: Final = re.compile(r"(?<=\r)(?!\n)(?!\Z)")
+_LONE_RETURN: Final = re.compile(rb"(?<=\r)(?!\n)(?!\Z)")
+
+
+class _TooLongError(Exception):
+    """A record of many lines has grown past the limit."""
 
 
 class _Tap:
     """Passes lines to the csv reader and remembers those of the record under way."""
 
-    def __init__(self, lines: Iterator[str]) -> None:
+    def __init__(self, lines: Iterator[_Line]) -> None:
         self._lines = lines
-        self.taken: list[str] = []
+        self._again: deque[_Line] = deque()
+        self._taken: list[_Line] = []
+        self._chars = 0
+        self._credit = 0
+        self.alone = 0  # lines to be read one by one
+        self.ended = False
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.taken.append(line)
-            yield line
+        while True:
+            if self._again:
+                line = self._again.popleft()
+            elif (fresh := next(self._lines, None)) is not None:
+                line = fresh
+                self._credit += _TIMES_READ * len(line[0])
+            else:
+                self.ended = True
+                return
+            self._taken.append(line)
+            self._chars += len(line[0])
+            if len(self._taken) > 1 and self._chars > _MOST_RECORD_CHARS:
+                raise _TooLongError
+            yield line[0]
 
-    def record(self) -> str:
-        """Return the raw text of the record just read, and start the next."""
-        raw = "".join(self.taken)
-        self.taken.clear()
-        return raw
+    def record(self) -> list[_Line]:
+        """Return the lines of the record just read, and start the next."""
+        taken, self._taken, self._chars, self.ended = self._taken, [], 0, False
+        return taken
+
+    def give_back(self, lines: list[_Line]) -> None:
+        """Let lines be read again; one by one when that has happened too often."""
+        self._again.extendleft(reversed(lines))
+        self._credit -= sum(len(text) for text, _ in lines)
+        if self._credit < 0:
+            self.alone = len(lines)
+
+
+# A record of more lines than this many characters is taken for a quote that was never closed.
+_MOST_RECORD_CHARS: Final = 1 << 23
+# How often a line may be read, on average, before lines are taken one by one: linear time.
+_TIMES_READ: Final = 8
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -181,6 +265,12 @@ def has_text_column(header: str) -> bool:
         return "text" in columns_of(sniff(header)[1])
     except csv.Error:
         return False
+
+
+def holds_text(names: Iterable[str]) -> bool:
+    """Tell whether columns hold messages or lists of them."""
+    known = list(names)
+    return "text" in columns_of(known) or any(name in known for name in _LISTS)
 
 
 _COLUMN_NAME: Final = re.compile(r"[^\W\d][\w.\-/]*(?: [\w.\-/]+)?")
@@ -211,10 +301,10 @@ def csv_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thr
     """
     if csv.field_size_limit() < _MOST_CELL_CHARS:
         csv.field_size_limit(_MOST_CELL_CHARS)  # process-wide, there is no other; only ever raised
-    lines = text_lines(path)
-    header = next((line for line in lines if line.strip()), "")
+    lines = _counted(text_lines(path), path, rejects)
+    header = next((line for line, _ in lines if line.strip()), "")
     if match := re.fullmatch(r"sep=(.)\s*", header):  # Excel names its delimiter so
-        header = next(lines, "")
+        header = next(lines, ("", b""))[0]
         delimiter, names = match[1], _split(header, match[1])
     else:
         try:
@@ -228,28 +318,39 @@ def csv_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thr
             f"got the columns {_shown(names)}. Rename the column that holds the messages.",
             source=rejects.source,
         )
-    return _csv_rows(lines, delimiter, names, columns, _Table(rejects, own))
+    return _csv_rows(lines, delimiter, names, columns, Table(rejects, own))
+
+
+def _counted(lines: Iterator[_Line], path: Path, rejects: Rejects) -> Iterator[_Line]:
+    """Pass lines on and keep count of how much of the file they are."""
+    whole = path.stat().st_size
+    done = 0
+    for line in lines:
+        done += len(line[1])
+        rejects.fraction = min(done / whole, 1.0)
+        yield line
 
 
 def _csv_rows(
-    lines: Iterator[str],
+    lines: Iterator[_Line],
     delimiter: str,
     names: list[str],
     columns: dict[str, str],
-    table: _Table,
+    table: Table,
 ) -> Iterator[Thread]:
     where = {field: names.index(column) for field, column in columns.items()}
     markup = "html" in field_name(columns["text"])
-    for index, (cells, raw) in enumerate(_csv_records(lines, delimiter)):
-        problem = _row_problem(cells, raw, names, where["text"])
-        if cells is None or problem:
-            table.rejects.report(index, problem, _raw(raw))
+    records = _csv_records(_Tap(lines), delimiter, len(names))
+    for index, (cells, raw, problem) in enumerate(records):
+        problem = problem or _row_problem(cells, names, where["text"])
+        if problem:
+            table.rejects.report(index, problem, raw)
             continue
         record: dict[str, Any] = {
             field: cells[at] for field, at in where.items() if at < len(cells)
         }
         record["markup"] = markup
-        if (found := table.add(index, record, _raw(raw))) is None:
+        if (found := table.add(index, record, raw)) is None:
             continue
         thread, message = found
         if thread is None:
@@ -259,37 +360,64 @@ def _csv_rows(
     yield from table.grouped()
 
 
-def _csv_records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str] | None, str]]:
-    """Yield the cells of each record, or ``None`` for one that is no row, with its raw text."""
-    tap = _Tap(lines)
+_UNREADABLE: Final = "not readable as a row of the table"
+_NEVER_CLOSED: Final = "a quoted cell is opened and never closed"
+
+
+def _csv_records(tap: _Tap, delimiter: str, width: int) -> Iterator[tuple[list[str], bytes, str]]:
+    """Yield the cells of each record, its raw bytes, and what is wrong with it, if anything.
+
+    Where a quote that is never closed has swallowed rows, only its own line is lost: the lines
+    below it are read again.
+    """
     reader = csv.reader(iter(tap), delimiter=delimiter)
     while True:
+        problem, cells, ended = "", [], False
         try:
-            cells = next(reader)
+            if tap.alone:
+                tap.alone -= 1
+                cells = _split(next(iter(tap)), delimiter)
+            else:
+                cells = next(reader)
+                ended = tap.ended
         except StopIteration:
             return
         except csv.Error:
-            yield None, tap.record()
-            continue
-        raw = tap.record()
-        if raw.strip(" \t\r\n"):  # a blank line is no record
-            yield cells, raw
+            problem = _UNREADABLE
+        except _TooLongError:
+            ended = True
+        lines = tap.record()
+        if len(lines) > 1 and (ended or _swallowed_rows(lines, cells, delimiter, width)):
+            tap.give_back(lines[1:])
+            reader = csv.reader(iter(tap), delimiter=delimiter)
+            yield [], lines[0][1], _NEVER_CLOSED
+        elif any(text.strip(" \t\r\n") for text, _ in lines):  # a blank line is no record
+            yield cells, b"".join(raw for _, raw in lines), problem
 
 
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _swallowed_rows(lines: list[_Line], cells: list[str], delimiter: str, width: int) -> bool:
+    """Tell whether a record of many lines holds rows that a lost quote made part of it.
+
+    So it is when its quotes break the rules of CSV and a line of it is a whole row by itself.
+    """
+    if width < 2:
+        return False
+    try:
+        next(csv.reader((text for text, _ in lines), delimiter=delimiter, strict=True), None)
+    except csv.Error:
+        broken = True
+    else:
+        broken = len(cells) > width
+    return broken and any(
+        text.count('"') % 2 == 0 and text.count(delimiter) >= width - 1
+        and len(_split(text, delimiter)) == width
+        for text, _ in lines[1:]
+    )  # fmt: skip
 
 
-def _row_problem(cells: list[str] | None, raw: str, names: list[str], text_at: int) -> str:
-    if cells is None:
-        return "not readable as a row of the table"
+def _row_problem(cells: list[str], names: list[str], text_at: int) -> str:
     if not any(cells):
         return "a row of empty cells"
-    if raw.count('"') % 2 and raw.count("\n") > 1:
-        return (
-            "a quoted cell is opened and never closed; "
-            f"it takes up the {raw.count(chr(10))} lines to the end of the file"
-        )
     if len(cells) > len(names) and any(cells[len(names) :]):
         return f"{len(cells)} cells where the header has {len(names)}"
     return "too few cells: the text is missing" if len(cells) <= text_at else ""
@@ -310,18 +438,20 @@ def json_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Th
     SourceError
         At once, when a JSON array as a whole cannot be read.
     """
-    return _json_rows(json_items(path, rejects.source), _Table(rejects, own))
+    return item_threads(json_items(path, rejects), Table(rejects, own))
 
 
-def json_items(path: Path, source: str, *, unwrap: bool = True) -> Iterator[tuple[Any, bytes, str]]:
+def json_items(
+    path: Path, rejects: Rejects, *, unwrap: bool = True
+) -> Iterator[tuple[Any, bytes, str]]:
     """Return the items of JSON Lines or of one JSON document, in order.
 
     Parameters
     ----------
     path : Path
         The file.
-    source : str
-        Its name, for the error.
+    rejects : Rejects
+        Names the source in an error, and keeps count of how much has been read.
     unwrap : bool, default=True
         Whether an object around a list of records stands for that list.
 
@@ -337,18 +467,18 @@ def json_items(path: Path, source: str, *, unwrap: bool = True) -> Iterator[tupl
         At once, when a document as a whole cannot be read.
     """
     if _is_one_document(path):
-        items = _document(path, source, unwrap=unwrap)
-        return ((item, _dump(item), "") for item in items)
-    return _json_lines(path)
+        items = _document(path, rejects.source, unwrap=unwrap)
+        return ((item, as_bytes(item), "") for item in items)
+    return _json_lines(_counted(text_lines(path), path, rejects))
 
 
-def _json_lines(path: Path) -> Iterator[tuple[Any, bytes, str]]:
-    for line in text_lines(path):
+def _json_lines(lines: Iterable[_Line]) -> Iterator[tuple[Any, bytes, str]]:
+    for line, raw in lines:
         if line.strip("\ufeff \t\r\n"):
             try:
-                yield _loads(line.lstrip("\ufeff")), _raw(line), ""
+                yield _loads(line.lstrip("\ufeff")), raw, ""
             except BadRowError as error:
-                yield None, _raw(line), str(error)
+                yield None, raw, str(error)
 
 
 def _loads(text: str) -> Any:
@@ -365,7 +495,7 @@ def _json_problem(error: Exception) -> str:
 
 
 def _is_one_document(path: Path) -> bool:
-    lines = (line for line in text_lines(path) if line.strip("\ufeff \t\r\n"))
+    lines = (line for line, _ in text_lines(path) if line.strip("\ufeff \t\r\n"))
     first = next(lines, "").lstrip("\ufeff \t")
     if first.startswith("["):
         return True
@@ -379,7 +509,7 @@ def _is_one_document(path: Path) -> bool:
 
 def _document(path: Path, source: str, *, unwrap: bool) -> list[Any]:
     try:
-        whole = _loads("".join(text_lines(path)).lstrip("\ufeff"))
+        whole = _loads("".join(line for line, _ in text_lines(path)).lstrip("\ufeff"))
     except BadRowError as error:
         raise SourceError(
             f"Expected a JSON array of messages or threads, or one JSON object a line; the file "
@@ -402,7 +532,8 @@ def _turns(item: Mapping[str, Any]) -> list[Any] | None:
     return next((item[name] for name in _LISTS if isinstance(item.get(name), list)), None)
 
 
-def _json_rows(items: Iterable[tuple[Any, bytes, str]], table: _Table) -> Iterator[Thread]:
+def item_threads(items: Iterable[tuple[Any, bytes, str]], table: Table) -> Iterator[Thread]:
+    """Read messages or threads of items as `json_items` gives them."""
     index = 0
     for item, raw, problem in items:
         if problem or not isinstance(item, dict):
@@ -426,8 +557,9 @@ def _json_rows(items: Iterable[tuple[Any, bytes, str]], table: _Table) -> Iterat
     yield from table.grouped()
 
 
-def _dump(item: Any) -> bytes:
-    return json.dumps(item, sort_keys=True).encode()
+def as_bytes(item: Any) -> bytes:
+    """Write an item that has no bytes of its own, to be hashed."""
+    return json.dumps(item, sort_keys=True, default=str).encode()
 
 
 def _fields(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -438,7 +570,7 @@ def _fields(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json_thread(
-    start: int, item: Mapping[str, Any], turns: list[Any], raw: bytes, table: _Table
+    start: int, item: Mapping[str, Any], turns: list[Any], raw: bytes, table: Table
 ) -> Thread | None:
     """Build a thread from an object with a list of messages; bad messages are reported."""
     if not turns:
@@ -446,13 +578,13 @@ def _json_thread(
         return None
     outer = _fields(item)
     identifier = label(outer.get("thread")) or label(outer.get("id")) or f"thread-{start}"
-    key = f"{start}\0{identifier}"  # ids are compared within this thread only
+    ids = table.own_index()  # ids are compared within this thread only
     messages = []
     for offset, turn in enumerate(turns):
         if not isinstance(turn, dict):
             reason = f"expected a message as an object; got {type(turn).__name__}"
-            table.rejects.report(start + offset, reason, _dump(turn))
-        elif found := table.add(start + offset, _fields(turn), _dump(turn), key):
+            table.rejects.report(start + offset, reason, as_bytes(turn))
+        elif found := table.add(start + offset, _fields(turn), as_bytes(turn), ids):
             messages.append(found[1])
     if not messages:
         return None

@@ -8,15 +8,30 @@ costs nothing; then, for mails whose headers were lost, by subject and participa
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import re
+from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final, overload
 
+from customer_nlp.readers._headers import ContentType
 from customer_nlp.readers._mail import Envelope
+from customer_nlp.readers._spill import Groups, Index, Spill, SpillList
 
-__all__ = ["Conversation", "by_headers", "by_subject", "in_order", "plain_subject", "tie_bounces"]
+__all__ = [
+    "Conversations",
+    "by_headers",
+    "by_subject",
+    "in_order",
+    "is_lost",
+    "pack",
+    "plain_subject",
+    "tie_bounces",
+    "unpack",
+]
 
 _WINDOW: Final = timedelta(days=45)
 
@@ -69,12 +84,15 @@ def plain_subject(subject: str) -> tuple[str, bool, str]:
     return plain, position > 0, ticket
 
 
-class _Groups:
+class _Sets:
     """Disjoint sets of numbers (union by size, path halving)."""
 
     def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-        self._size = [1] * count
+        self._parent = array("q", range(count))
+        self._size = array("q", [1]) * count
+
+    def __len__(self) -> int:
+        return len(self._parent)
 
     def add(self) -> int:
         self._parent.append(len(self._parent))
@@ -98,87 +116,113 @@ class _Groups:
         return first
 
 
-@dataclass(slots=True)
-class Conversation:
-    """Mails that belong together, in file order until `in_order` is applied."""
+class Conversations(Sequence[Sequence[Envelope]]):
+    """Mails that belong together, each conversation in file order, conversations by first mail.
 
-    mails: list[Envelope] = field(default_factory=list)
+    Parameters
+    ----------
+    envelopes : sequence of Envelope
+        In file order.
+    labels : iterable of int
+        Which conversation each is of; see `Groups`.
+    limit : int
+        Above the highest label.
+    """
+
+    def __init__(self, envelopes: Sequence[Envelope], labels: Iterable[int], limit: int) -> None:
+        self.envelopes = envelopes
+        self.numbers = Groups(labels, limit)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> list[Envelope]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[list[Envelope]]: ...
+    def __getitem__(self, at: int | slice) -> list[Envelope] | list[list[Envelope]]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        return [self.envelopes[number] for number in self.numbers[at]]
 
 
 # Mail servers give up after five days (RFC 5321 section 4.5.4.1).
 _RETRIES: Final = timedelta(days=7)
 
 
-def tie_bounces(envelopes: list[Envelope]) -> list[Envelope]:
+def tie_bounces(envelopes: SpillList[Envelope], lost: Iterable[int]) -> None:
     """Give bounces that name no id the last mail to their recipient, of their subject if told.
 
     Parameters
     ----------
-    envelopes : list of Envelope
-        In file order.
+    envelopes : SpillList of Envelope
+        In file order; changed in place.
+    lost : iterable of int
+        Which of them `is_lost`.
 
-    Returns
-    -------
-    list of Envelope
-        In the same order. Cost: n log n, and nothing where no bounce needs it.
+    Notes
+    -----
+    Cost: n log n in the mails to those recipients, and nothing where no bounce needs it.
     """
-    if not any(_lost(mail) for mail in envelopes):
-        return envelopes
-    tied = list(envelopes)
-    last: dict[tuple[str, str], Envelope] = {}
-    for at in sorted(range(len(tied)), key=lambda at: _date_key(tied[at])):
-        mail = tied[at]
-        if not mail.bounce:
+    orphans = {at: envelopes[at] for at in lost}
+    if not orphans:
+        return
+    wanted = {address for mail in orphans.values() for address in mail.failed_to}
+    dates = [
+        (*_date_key(mail), at)
+        for at, mail in enumerate(envelopes)
+        if at in orphans or not (mail.bounce or wanted.isdisjoint((*mail.to, *mail.cc)))
+    ]
+    last: dict[tuple[str, str], tuple[datetime | None, str]] = {}
+    for _, _, at in sorted(dates):
+        mail = envelopes[at]
+        if at not in orphans:
             plain = plain_subject(mail.subject)[0]
-            for address in (*mail.to, *mail.cc):
-                last[address, plain] = last[address, ""] = mail
-        elif _lost(mail):
+            for address in wanted.intersection((*mail.to, *mail.cc)):
+                last[address, plain] = last[address, ""] = (mail.sent_at, mail.id)
+        else:
             plain = plain_subject(mail.failed_subject)[0]
             found = [last.get((address, key)) for key in (plain, "") for address in mail.failed_to]
             first = next(filter(None, found), None)
-            if first and _within(first.sent_at, mail.sent_at, _RETRIES):
-                tied[at] = dataclasses.replace(mail, references=(first.id,), refers_to=first.id)
-    return tied
+            if first and _within(first[0], mail.sent_at, _RETRIES):
+                envelopes[at] = dataclasses.replace(mail, references=first[1:], refers_to=first[1])
 
 
-def _lost(mail: Envelope) -> bool:
+def is_lost(mail: Envelope) -> bool:
+    """Tell a bounce that does not say which mail came back."""
     return mail.bounce and mail.refers_to is None and bool(mail.failed_to)
 
 
-def by_headers(envelopes: Sequence[Envelope]) -> list[Conversation]:
+def by_headers(envelopes: Sequence[Envelope], spill: Spill) -> Conversations:
     """Group mails that name one another, or a mail that is missing.
 
     Parameters
     ----------
     envelopes : sequence of Envelope
         In file order.
+    spill : Spill
+        For the ids that memory does not hold.
 
     Returns
     -------
-    list of Conversation
+    Conversations
         By first mail. Cost: near-linear in mails and references.
     """
-    groups = _Groups(len(envelopes))
-    node_of: dict[str, int] = {}
+    sets = _Sets(len(envelopes))
+    node_of = Index(spill)
     for number, envelope in enumerate(envelopes):
-        node_of.setdefault(f"id:{envelope.id}", number)
-    for number, envelope in enumerate(envelopes):
+        own = node_of.setdefault(f"id:{envelope.id}", number)
+        if own != number:  # mails before it in the file named it
+            sets.union(own, number)
         keys = [f"id:{reference}" for reference in envelope.references]
         if envelope.conversation:
             keys.append(envelope.conversation)
         for key in keys:
             node = node_of.get(key)
             if node is None:
-                node = node_of[key] = groups.add()
-            groups.union(number, node)
-    return _collect(envelopes, groups)
-
-
-def _collect(envelopes: Sequence[Envelope], groups: _Groups) -> list[Conversation]:
-    found: dict[int, Conversation] = {}
-    for number, envelope in enumerate(envelopes):
-        found.setdefault(groups.find(number), Conversation()).mails.append(envelope)
-    return list(found.values())
+                node = node_of[key] = sets.add()
+            sets.union(number, node)
+    return Conversations(envelopes, map(sets.find, range(len(envelopes))), len(sets))
 
 
 @dataclass(slots=True)
@@ -189,14 +233,13 @@ class _Outline:
     tickets: frozenset[str]
     people: frozenset[str]
     everybody: frozenset[str]
-    begins: datetime | None
-    ends: datetime | None
+    ends: float  # seconds since 1970; nan where no mail has a date
     may_follow: bool
 
 
 def by_subject(
-    conversations: Sequence[Conversation], is_ours: Callable[[str], bool]
-) -> list[Conversation]:
+    conversations: Conversations, is_ours: Callable[[str], bool], spill: Spill
+) -> Conversations:
     """Join conversations that headers left apart.
 
     Two are one when they share a subject (or a ticket id) and a participant and the later
@@ -205,23 +248,25 @@ def by_subject(
 
     Parameters
     ----------
-    conversations : sequence of Conversation
+    conversations : Conversations
         From `by_headers`.
     is_ours : callable
         Tells whether an address is the company's.
+    spill : Spill
+        For the subjects that memory does not hold.
 
     Returns
     -------
-    list of Conversation
+    Conversations
         By first mail. Cost: n log n.
     """
-    outlines = [_outline(conversation, is_ours) for conversation in conversations]
-    groups = _Groups(len(outlines))
-    last_of: dict[int, datetime | None] = {}
-    latest: dict[tuple[str, str], int] = {}
-    for number in sorted(range(len(outlines)), key=lambda at: _begin_key(outlines[at], at)):
-        outline = outlines[number]
-        last_of[number] = outline.ends
+    sets = _Sets(len(conversations))
+    begins = array("d", map(_begins, conversations))
+    ends = array("d", bytes(8 * len(begins)))
+    latest = Index(spill)
+    for number in sorted(range(len(begins)), key=begins.__getitem__):
+        outline = _outline(conversations[number], is_ours)
+        ends[number] = outline.ends
         keys = [
             *_keys(outline.subjects, outline.people),
             *_keys(outline.tickets, outline.everybody),
@@ -230,47 +275,47 @@ def by_subject(
             earlier = latest.get(key)
             if earlier is None:
                 continue
-            root = groups.find(earlier)
-            if _within(last_of[root], outline.begins):
-                ends = _later(last_of[root], last_of[groups.find(number)])
-                last_of[groups.union(root, number)] = ends
-        latest.update((key, number) for key in keys)
-    joined: dict[int, Conversation] = {}
-    for number, conversation in enumerate(conversations):
-        joined.setdefault(groups.find(number), Conversation()).mails.extend(conversation.mails)
-    for conversation in joined.values():
-        conversation.mails.sort(key=lambda mail: mail.index)
-    return list(joined.values())
+            root = sets.find(earlier)
+            gap = begins[number] - ends[root]
+            # Without dates the shared subject and person have to do.
+            if gap <= _WINDOW.total_seconds() or not math.isfinite(gap):
+                end = _later(ends[root], ends[sets.find(number)])
+                ends[sets.union(root, number)] = end
+        for key in keys:
+            latest[key] = number
+    labels = array("q", bytes(8 * len(conversations.envelopes)))
+    for number, mails in enumerate(conversations.numbers):
+        label = sets.find(number)
+        for mail in mails:
+            labels[mail] = label
+    return Conversations(conversations.envelopes, labels, len(sets))
 
 
 _MOST_PEOPLE: Final = 50  # a mail to more than these is a mailing, and pairs would multiply
 
 
-def _keys(words: Iterable[str], people: frozenset[str]) -> list[tuple[str, str]]:
+def _keys(words: Iterable[str], people: frozenset[str]) -> list[str]:
     chosen = sorted(people)[:_MOST_PEOPLE]
-    return [(word, person) for word in sorted(words) for person in chosen]
+    return [f"{word}\0{person}" for word in sorted(words) for person in chosen]
 
 
-def _outline(conversation: Conversation, is_ours: Callable[[str], bool]) -> _Outline:
-    forms = [
-        plain_subject(subject) for subject in {mail.subject: None for mail in conversation.mails}
-    ]
+def _begins(mails: Sequence[Envelope]) -> float:
+    return min((mail.sent_at.timestamp() for mail in mails if mail.sent_at), default=math.inf)
+
+
+def _outline(mails: Sequence[Envelope], is_ours: Callable[[str], bool]) -> _Outline:
+    forms = [plain_subject(subject) for subject in {mail.subject: None for mail in mails}]
     everybody = frozenset(
-        address
-        for mail in conversation.mails
-        for address in (mail.sender, *mail.to, *mail.cc)
-        if address
+        address for mail in mails for address in (mail.sender, *mail.to, *mail.cc) if address
     )
-    dates = [mail.sent_at for mail in conversation.mails if mail.sent_at]
-    first = min(conversation.mails, key=_date_key)
+    first = min(mails, key=_date_key)
     theirs = frozenset(address for address in everybody if not is_ours(address))
     return _Outline(
         subjects=frozenset(list(dict.fromkeys(form[0] for form in forms if form[0]))[:3]),
         tickets=frozenset(list(dict.fromkeys(f"#{form[2]}" for form in forms if form[2]))[:3]),
         people=theirs or everybody,
         everybody=everybody,
-        begins=min(dates, default=None),
-        ends=max(dates, default=None),
+        ends=max((mail.sent_at.timestamp() for mail in mails if mail.sent_at), default=math.nan),
         may_follow=_may_follow(first, is_ours, internal=not theirs),
     )
 
@@ -293,27 +338,47 @@ def _date_key(mail: Envelope) -> tuple[datetime, int]:
     return (mail.sent_at or _NEVER, mail.index)
 
 
-def _begin_key(outline: _Outline, at: int) -> tuple[datetime, int]:
-    return (outline.begins or _NEVER, at)
-
-
-def _within(earlier: datetime | None, later: datetime | None, window: timedelta = _WINDOW) -> bool:
-    # Without dates the shared subject and person have to do.
+def _within(earlier: datetime | None, later: datetime | None, window: timedelta) -> bool:
     return earlier is None or later is None or later - earlier <= window
 
 
-def _later(first: datetime | None, second: datetime | None) -> datetime | None:
-    if first is None or second is None:
-        return first or second
-    return max(first, second)
+def _later(first: float, second: float) -> float:
+    return second if math.isnan(first) else first if math.isnan(second) else max(first, second)
 
 
-def in_order(conversation: Conversation) -> tuple[str, list[Envelope]]:
+def pack(mail: Envelope) -> str:
+    """Turn an envelope into text; `unpack` reads it back without loss."""
+    kind, charset, boundary, *rest = mail.type
+    values: list[object] = [getattr(mail, name) for name in _PLAIN_FIELDS]
+    sent_at = mail.sent_at and mail.sent_at.isoformat()
+    return json.dumps([sent_at, [kind, charset, boundary.decode("latin-1"), *rest], *values])
+
+
+def unpack(packed: str) -> Envelope:
+    """Read back what `pack` gave."""
+    sent_at, (kind, charset, boundary, *rest), *values = json.loads(packed)
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in zip(_PLAIN_FIELDS, values, strict=True)
+    }
+    return Envelope(
+        sent_at=datetime.fromisoformat(sent_at) if sent_at else None,
+        type=ContentType(kind, charset, boundary.encode("latin-1"), *rest),
+        **known,
+    )
+
+
+_PLAIN_FIELDS: Final = tuple(
+    field.name for field in dataclasses.fields(Envelope) if field.name not in {"sent_at", "type"}
+)
+
+
+def in_order(conversation: Sequence[Envelope]) -> tuple[str, list[Envelope]]:
     """Return the id of a conversation and its mails as they were written.
 
     Parameters
     ----------
-    conversation : Conversation
+    conversation : sequence of Envelope
         Its mails in file order.
 
     Returns
@@ -323,7 +388,7 @@ def in_order(conversation: Conversation) -> tuple[str, list[Envelope]]:
     mails : list of Envelope
         By date; a mail without one follows its parent, or else its neighbour in the file.
     """
-    ordered = _by_date(conversation.mails)
+    ordered = _by_date(conversation)
     return _root(ordered), ordered
 
 
@@ -344,7 +409,7 @@ def _root(ordered: list[Envelope]) -> str:
         mail = by_id[above]
 
 
-def _by_date(mails: list[Envelope]) -> list[Envelope]:
+def _by_date(mails: Sequence[Envelope]) -> list[Envelope]:
     keys: dict[int, tuple[datetime, int, int, int]] = {}
     at_of = {mail.id: at for at, mail in reversed(list(enumerate(mails)))}
     for at, mail in enumerate(mails):
@@ -376,7 +441,7 @@ def _anchor(mail: Envelope, at_of: dict[str, int], at: int) -> int:
     return -1
 
 
-def _next_dates(mails: list[Envelope]) -> list[datetime]:
+def _next_dates(mails: Sequence[Envelope]) -> list[datetime]:
     dates = [_NEVER] * len(mails)
     following = _NEVER
     for at in range(len(mails) - 1, -1, -1):

@@ -1,0 +1,337 @@
+"""Sources to sinks: whole inboxes scored, nothing lost, the same bytes however it is run.
+
+`score` is the whole public face. Below it: ``_summary`` (what became of every record),
+``_sinks`` (records to bytes), ``_spool`` (output under way, safe against a kill), ``_rejects``,
+``_stamps`` (is a source still what it was) and ``_since`` (what changed since the last run).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from customer_nlp.analyzer import Analyzer, load
+from customer_nlp.artifacts import MANIFEST
+from customer_nlp.batch._rejects import RejectsFile, rejects_path
+from customer_nlp.batch._since import Since
+from customer_nlp.batch._sinks import CSV_COLUMNS, PARTITIONS, Sink, sink_for
+from customer_nlp.batch._spool import Spool
+from customer_nlp.batch._stamps import Stamp, check_unbroken, stamp
+from customer_nlp.batch._summary import Progress, Summary
+from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceError
+from customer_nlp.readers import Threads, read
+from customer_nlp.records import Thread
+
+__all__ = ["CSV_COLUMNS", "PARTITIONS", "Progress", "Summary", "score"]
+
+#: Threads handed to a worker at once; results do not depend on it.
+_CHUNK: Final = 64
+#: Threads whose output is made safe at once. Runs that go on with one another need the same.
+_BLOCK: Final = 256
+
+_Scored = tuple[Thread, list[dict[str, Any]]]
+
+
+def score(
+    sources: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    analyzer: Analyzer | None = None,
+    model: str | None = None,
+    format: str = "auto",  # noqa: A002 - the same public name as in `read`
+    own_domains: Iterable[str] = (),
+    jobs: int = 1,
+    every_turn: bool = False,
+    now: datetime | None = None,
+    resume: bool = False,
+    keep_raw: bool = False,
+    partition_by: str | None = None,
+    since_state: str | os.PathLike[str] | None = None,
+    on_record: Callable[[Thread, dict[str, Any]], object] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+) -> Summary:
+    """Score whole sources into one file.
+
+    Parameters
+    ----------
+    sources : sequence of str or path
+        What `readers.read` takes, in any mix.
+    out : str or path
+        Ends with ``.jsonl``, ``.csv`` or ``.parquet``. Written aside and renamed when complete, so
+        under its own name it is never half-written. Rejected records go to
+        ``<out>.rejects.jsonl``, if there are any. While the run lasts, and after one that broke
+        off, ``<out>.journal`` says how much of the output is safe.
+    analyzer : Analyzer, optional
+        Used with one job; loaded when missing.
+    model : str, optional
+        Name or folder of the model, for `load`.
+    format, own_domains
+        As for `readers.read`.
+    jobs : int, default=1
+        Processes. The output is the same bytes for any number.
+    every_turn, now
+        As for `Analyzer.analyze_many`.
+    resume : bool, default=False
+        Go on where a run with the same sources and options was killed; the output is the same
+        bytes as without the kill. Where there is nothing to go on with, start anew.
+    keep_raw : bool, default=False
+        Write the raw record too beside each rejected one, not only its hash.
+    partition_by : {'week', 'primary'}, optional
+        Of Parquet: write a folder with one file a value. ``week`` is the ISO week of the message
+        that a record is written after.
+    since_state : str or path, optional
+        A file that remembers threads from run to run; only those that are new or changed since are
+        written about. It is brought up to date when the output is in place: after a kill in
+        between, the next run writes about the same threads again rather than losing them.
+    on_record : callable, optional
+        Called with each thread and each record written about it, in order; not for what an
+        earlier run had done.
+    on_progress : callable, optional
+        Called now and then with `Progress`.
+
+    Returns
+    -------
+    Summary
+        Counts of the whole output. Cost: linear in the input. Memory: some chunks of threads, and
+        what `readers.read` needs.
+
+    Raises
+    ------
+    SourceError
+        When a source as a whole cannot be read, was rewritten while it was read, or `out` cannot
+        be written or gone on with; nothing is left under the name `out`.
+    InvalidRecordError
+        For an `out` of another kind or that is one of the sources, or `jobs` below 1.
+    """
+    target = Path(out)
+    sink = sink_for(target, partition_by)
+    if jobs < 1:
+        raise InvalidRecordError(f"The jobs must be at least 1; got {jobs}.", field="jobs")
+    paths = [Path(os.fsdecode(source)) for source in sources]
+    state = Path(since_state) if since_state is not None else None
+    _keep_apart([target, rejects_path(target), *([state] if state else [])], paths)
+    domains = tuple(own_domains)
+    options = {"now": now, "every_turn": every_turn}
+    with ExitStack() as stack:
+        rejects = stack.enter_context(RejectsFile(target))
+        # every source is opened before anything is written: a wrong name costs nothing
+        inputs = [
+            _Input(
+                path,
+                read(path, format, own_domains=domains, on_error=rejects.add, keep_raw=keep_raw),
+                stamp(path),
+            )
+            for path in paths
+        ]
+        scorer = _Scorer(analyzer, model, jobs, options)
+        identity = scorer.identity | {
+            "the options": _digest(format, sorted(domains), every_turn, now, partition_by, keep_raw)
+        }
+        since = stack.enter_context(Since(state, identity)) if state else None
+        for path, one in zip(paths, inputs, strict=True):
+            identity[f"the source {path.name}"] = _digest(path.absolute(), one.stamp)
+        if since:
+            identity["the state"] = since.generation
+        run = _Run(target, sink, inputs, scorer, rejects, since, on_record, on_progress)
+        return run.through(Spool(target, identity, resume=resume))
+
+
+def _digest(*values: object) -> str:
+    said = json.dumps([str(value) for value in values])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _keep_apart(written: Sequence[Path], sources: Sequence[Path]) -> None:
+    """Refuse to write over what is read: a table may end with .csv or .jsonl too."""
+    for number, path in enumerate(written):
+        others = [*sources, *written[number + 1 :]]
+        if any(path == other or _is_same(path, other) for other in others):
+            raise InvalidRecordError(
+                "The output must be another file than the sources and the state; got one of them. "
+                "Choose another name.",
+                field="out",
+            )
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):  # no such file: `read` says so of a source
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """One source: where it is, what is read of it, and what it looked like before."""
+
+    path: Path
+    threads: Threads
+    stamp: Stamp
+
+    def __iter__(self) -> Iterator[Thread]:
+        try:
+            yield from self.threads
+        except CustomerNlpError:
+            raise
+        except OSError as error:
+            raise SourceError(
+                f"The source cannot be read on: {error.strerror or type(error).__name__}. Check "
+                "the disk or the network, then run again.",
+                source=str(self.path),
+            ) from error
+        check_unbroken(self.path, self.stamp)
+
+
+class _Scorer:
+    """Threads to records, in this process or in several."""
+
+    def __init__(
+        self, analyzer: Analyzer | None, model: str | None, jobs: int, options: dict[str, Any]
+    ) -> None:
+        self._analyzer = analyzer or load(model)
+        self._model, self._jobs, self._options = model, jobs, options
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the records depend on beside sources and options."""
+        manifest = Path(self._model or "", MANIFEST)
+        model = manifest.read_bytes() if self._model and manifest.is_file() else b""
+        try:
+            program = importlib.metadata.version("customer_nlp")
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout
+            program = ""
+        return {"the model": _digest(self._analyzer.model, model), "the program": program}
+
+    def __call__(self, threads: Iterator[Thread]) -> Iterator[_Scored]:
+        chunks = iter(lambda: list(islice(threads, _CHUNK)), [])
+        if self._jobs > 1:
+            yield from self._in_parallel(chunks)
+            return
+        for chunk in chunks:
+            yield from zip(chunk, _records(self._analyzer, chunk, self._options), strict=True)
+
+    def _in_parallel(self, chunks: Iterator[list[Thread]]) -> Iterator[_Scored]:
+        from joblib import cpu_count
+        from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
+
+        # numerical libraries share the processors instead of each taking all of them
+        each = str(max(1, cpu_count() // self._jobs))
+        limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), each)
+        pool = get_reusable_executor(max_workers=self._jobs, env=limits)
+        under_way: deque[Any] = deque()
+        try:
+            for chunk in chunks:
+                under_way.append((chunk, pool.submit(_work, self._model, chunk, self._options)))
+                if len(under_way) > 2 * self._jobs:
+                    done, future = under_way.popleft()
+                    yield from zip(done, future.result(), strict=True)
+            for done, future in under_way:
+                yield from zip(done, future.result(), strict=True)
+        except BrokenProcessPool as error:
+            raise SourceError(
+                "A worker process ended before its time, perhaps for want of memory. Run with "
+                "fewer jobs; --resume goes on from here.",
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, kill_workers=True)
+            raise
+
+
+_LOADED: dict[str | None, Analyzer] = {}
+
+
+def _work(
+    model: str | None, chunk: list[Thread], options: dict[str, Any]
+) -> list[list[dict[str, Any]]]:
+    """Score a chunk in a worker process, which loads the model once."""
+    if model not in _LOADED:
+        _LOADED[model] = load(model)
+    return _records(_LOADED[model], chunk, options)
+
+
+def _records(
+    analyzer: Analyzer, chunk: list[Thread], options: dict[str, Any]
+) -> list[list[dict[str, Any]]]:
+    """Return the records of each thread: one, or one after each customer message."""
+    if options["every_turn"]:
+        return [
+            [one.to_dict() for one in analyzer.analyze_many([thread], **options)]
+            for thread in chunk
+        ]
+    return [[one.to_dict()] for one in analyzer.analyze_many(chunk, **options)]
+
+
+@dataclass(slots=True)
+class _Run:
+    """One way through all sources."""
+
+    target: Path
+    sink: Sink
+    inputs: list[_Input]
+    scorer: _Scorer
+    rejects: RejectsFile
+    since: Since | None
+    on_record: Callable[[Thread, dict[str, Any]], object] | None
+    on_progress: Callable[[Progress], object] | None
+
+    def through(self, spool: Spool) -> Summary:
+        """Score what the spool does not hold yet, and put everything in place."""
+        try:
+            if self.sink.head and not spool.ends:
+                spool.append(self.sink.head, 0, {})
+            summary = Summary.from_dict(spool.state)
+            threads = self._threads()
+            # Reading again costs a small part of scoring, and gives the same rejected records.
+            for _ in islice(threads, spool.threads):
+                pass
+            self._score(threads, spool, summary)
+            summary.rejected, summary.reasons = self.rejects.count, self.rejects.reasons
+            summary.unchanged = self.since.unchanged if self.since else 0
+            self.rejects.in_place()
+            spool.finish(self.sink.join)
+        except BaseException:
+            spool.abandon()
+            raise
+        if self.since:
+            self.since.commit()
+        return summary
+
+    def _threads(self) -> Iterator[Thread]:
+        for one in self.inputs:
+            if self.since:
+                yield from self.since.changed(one.path, one.stamp, iter(one))
+            else:
+                yield from one
+
+    def _score(self, threads: Iterator[Thread], spool: Spool, summary: Summary) -> None:
+        block: list[dict[str, Any]] = []
+        for thread, records in self.scorer(threads):
+            summary.count(len(thread), records[-1])
+            for record in records:
+                block.append(record)
+                if self.on_record is not None:
+                    self.on_record(thread, record)
+            if not summary.threads % _BLOCK:
+                spool.append(self.sink.encode(block), summary.threads, summary.to_dict())
+                block.clear()
+            if self.on_progress is not None and not summary.threads % _CHUNK:
+                self.on_progress(self._progress(summary))
+        if block:
+            spool.append(self.sink.encode(block), summary.threads, summary.to_dict())
+        if self.on_progress is not None:
+            self.on_progress(self._progress(summary))
+
+    def _progress(self, summary: Summary) -> Progress:
+        whole = sum(one.stamp.bytes for one in self.inputs) or 1
+        done = sum(one.stamp.bytes * one.threads.fraction for one in self.inputs)
+        return Progress(summary.threads, summary.scored, self.rejects.count, min(done / whole, 1.0))
