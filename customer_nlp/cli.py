@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from customer_nlp.batch import Summary
+    from customer_nlp.batch import Progress, Summary
     from customer_nlp.records import Thread
 
 __all__ = ["help_text", "main"]
@@ -26,6 +29,7 @@ MAX_ROWS: Final = 40
 #: Pieces of evidence that a row of it shows.
 MAX_WORDS: Final = 3
 _PLAIN_WIDTH: Final = 140
+_PROGRESS_SECONDS: Final = 0.5
 _STYLES: Final = {"confusion": "black on yellow", "frustration": "white on red",
                   "churn_risk": "white on magenta"}  # fmt: skip
 
@@ -58,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_clean(f"customer-nlp: {f'{where}: ' if where else ''}{error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("customer-nlp: interrupted; nothing was written under the output's name.",
-              file=sys.stderr)  # fmt: skip
+        print("customer-nlp: interrupted; nothing was written under the output's name. The same "
+              "command with --resume goes on from here.", file=sys.stderr)  # fmt: skip
         return 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -93,14 +97,24 @@ def _parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser("score", help="score mailboxes, tables and exports into a file")
     score.add_argument("sources", nargs="+", metavar="SOURCE",
-                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines, a "
-                            "helpdesk's export")  # fmt: skip
+                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines, "
+                            "Parquet, a helpdesk's export")  # fmt: skip
     score.add_argument("--out", required=True, metavar="FILE",
                        help="where to write: .jsonl, .csv or .parquet")  # fmt: skip
     score.add_argument("--jobs", type=int, default=1, metavar="N",
                        help="processes; the output is the same for any number")  # fmt: skip
     score.add_argument("--every-turn", action="store_true",
                        help="one record after each customer message")  # fmt: skip
+    score.add_argument("--resume", action="store_true",
+                       help="go on where the same command was killed")  # fmt: skip
+    score.add_argument("--since-state", metavar="FILE",
+                       help="score only what changed since the last run, kept here")  # fmt: skip
+    score.add_argument("--partition-by", choices=("week", "primary"),
+                       help="write a folder of Parquet files, one a value")  # fmt: skip
+    score.add_argument("--keep-raw", action="store_true",
+                       help="write rejected records too, not only their hash")  # fmt: skip
+    score.add_argument("--progress", choices=("auto", "json", "none"), default="auto",
+                       help="on standard error: a bar on a terminal, or JSON lines")  # fmt: skip
     _add_reading(score)
     score.set_defaults(run=_score)
 
@@ -198,12 +212,7 @@ def _score(options: argparse.Namespace) -> int:
         if len(rows) < MAX_ROWS:
             rows.append((thread, record))
 
-    with _Progress() as progress:
-
-        def on_record(thread: Thread, record: dict[str, Any]) -> None:
-            keep(thread, record)
-            progress.advance()
-
+    with _progress(options.progress) as on_progress:
         summary = batch.score(
             options.sources,
             options.out,
@@ -213,7 +222,12 @@ def _score(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             every_turn=options.every_turn,
             now=_now(options),
-            on_record=on_record,
+            resume=options.resume,
+            keep_raw=options.keep_raw,
+            partition_by=options.partition_by,
+            since_state=options.since_state,
+            on_record=keep,
+            on_progress=on_progress,
         )
     console = _console()
     console.print(_table(rows))
@@ -223,33 +237,56 @@ def _score(options: argparse.Namespace) -> int:
     return 0
 
 
-class _Progress:
-    """A bar with rate on a terminal, nothing in a pipe."""
+@contextmanager
+def _progress(kind: str) -> Iterator[Callable[[Progress], object] | None]:
+    """Show a bar with rate and time left on a terminal, JSON if asked, else nothing."""
+    if kind == "json":
+        yield _JsonProgress()
+    elif kind == "none" or not sys.stderr.isatty():
+        yield None
+    else:
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
 
-    def __enter__(self) -> _Progress:
-        self._bar: Any = None
-        if sys.stderr.isatty():
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        columns = (
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[messages]} messages, {task.fields[rate]:.0f}/s"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        start = time.monotonic()
+        with Bars(*columns, console=_console(stderr=True), transient=True) as bars:
+            task = bars.add_task("score", total=1.0, messages=0, rate=0.0)
 
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.completed} threads"),
-                TimeElapsedColumn(),
-                console=_console(stderr=True),
-                transient=True,
-            )
-            self._task = self._bar.add_task("score", total=None)
-            self._bar.start()
-        return self
+            def show(progress: Progress) -> None:
+                rate = progress.messages / max(time.monotonic() - start, 1e-9)
+                bars.update(
+                    task, completed=progress.fraction, messages=progress.messages, rate=rate
+                )
 
-    def advance(self) -> None:
-        """Count one more record."""
-        if self._bar is not None:
-            self._bar.advance(self._task)
+            yield show
 
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+
+class _JsonProgress:
+    """One JSON object a line, twice a second at most, and one at the end."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        seconds = time.monotonic() - self._start
+        if seconds < self._next and progress.fraction < 1:
+            return
+        self._next = seconds + _PROGRESS_SECONDS
+        share = progress.fraction
+        shown = {
+            **progress._asdict(),
+            "fraction": round(share, 4),
+            "per_second": round(progress.messages / max(seconds, 1e-9), 1),
+            "seconds_left": round(seconds / share * (1 - share), 1) if share else None,
+        }
+        print(json.dumps(shown), file=sys.stderr, flush=True)
 
 
 def _print_summary(console: Console, summary: Summary, out: str) -> None:

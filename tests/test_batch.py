@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import errno
 import json
@@ -97,6 +98,58 @@ def test_parquet_holds_the_record(inbox: Path, tmp_path: Path):
     assert [json.loads(row["record"]) for row in rows] == _lines(tmp_path / "out.jsonl")
 
 
+def test_parquet_has_the_same_bytes_for_any_number_of_jobs(inbox: Path, tmp_path: Path):
+    pytest.importorskip("pyarrow")
+    _score(inbox, tmp_path / "1.parquet")
+    _score(inbox, tmp_path / "2.parquet", jobs=2)
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
+
+
+def test_parquet_is_a_source_too(inbox: Path, tmp_path: Path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    rows = {"thread": ["a", "b"], "text": ["where is my parcel", "hello there"]}
+    pq.write_table(pa.table(rows), tmp_path / "in.parquet")
+    summary = batch.score([inbox, tmp_path / "in.parquet"], tmp_path / "out.jsonl")
+    assert summary.threads == 4
+
+
+@pytest.mark.parametrize(
+    ("by", "values"), [("week", ["2026-W10", "unknown"]), ("primary", ["none", "reply"])]
+)
+def test_parquet_in_a_folder_by_value(tmp_path: Path, by: str, values: list[str]):
+    dataset = pytest.importorskip("pyarrow.dataset")
+    source = tmp_path / "in.jsonl"
+    rows = [
+        {"thread": "t1", "text": "What time do you open?", "sent_at": "2026-03-02T09:14:00Z"},
+        {"thread": "t2", "text": ""},
+    ]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "out.parquet"
+    for _ in range(2):  # an earlier folder is replaced
+        batch.score([source], out, partition_by=by)
+        assert sorted(path.name for path in out.iterdir()) == [f"{by}={name}" for name in values]
+    table = dataset.dataset(out, partitioning="hive").to_table()
+    assert sorted(table["thread_id"].to_pylist()) == ["t1", "t2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.parquet"]
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(inbox: Path, tmp_path: Path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "out.parquet" / "photos").mkdir(parents=True)
+    with pytest.raises(SourceError, match="got a folder"):
+        _score(inbox, tmp_path / "out.parquet", partition_by="week")
+
+
+def test_raw_rejects_on_request(tmp_path: Path):
+    source, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_bytes("text\nfine\na,b\ncaf\u00e9,x\n".encode("latin-1"))
+    batch.score([source], out, keep_raw=True)
+    rejects = _lines(tmp_path / "out.jsonl.rejects.jsonl")
+    assert [one.get("raw") for one in rejects] == ["a,b\n", None]
+    assert base64.b64decode(rejects[1]["raw_base64"]) == b"caf\xe9,x\n"
+
+
 def test_a_missing_source_leaves_nothing_behind(inbox: Path, tmp_path: Path):
     out = tmp_path / "fresh" / "out.jsonl"
     out.parent.mkdir()
@@ -129,6 +182,7 @@ def test_output_that_cannot_be_written(inbox: Path, tmp_path: Path):
     [
         ({"out": "out.xlsx"}, "must end with one of"),
         ({"out": "out.jsonl", "jobs": 0}, "at least 1; got 0"),
+        ({"out": "out.jsonl", "partition_by": "week"}, "can be divided by week or primary"),
     ],
 )
 def test_wrong_options(inbox: Path, tmp_path: Path, options, match):

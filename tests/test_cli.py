@@ -176,3 +176,34 @@ def test_a_long_table_says_that_there_is_more(tmp_path: Path, capsys):
     source.write_text("text\n" + "".join(f"hello there {n}\n" for n in range(43)))
     assert main(["score", str(source), "--out", str(tmp_path / "o.jsonl")]) == 0
     assert "… and 3 more records in the file" in capsys.readouterr().out
+
+
+def test_progress_in_a_pipe_is_silent_or_json(inbox: Path, tmp_path: Path, capsys):
+    arguments = ["score", str(inbox), "--out", str(tmp_path / "o.jsonl")]
+    assert main(arguments) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*arguments, "--progress", "json"]) == 0
+    [*_, last] = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (last["threads"], last["messages"], last["rejected"]) == (2, 3, 1)
+    assert last["fraction"] == 1.0
+    assert last["seconds_left"] == 0
+
+
+def test_progress_on_a_terminal_is_a_bar(inbox: Path, tmp_path: Path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(["score", str(inbox), "--out", str(tmp_path / "o.jsonl")]) == 0
+    assert "3 messages" in terminal.getvalue()
+    assert "Kettle" not in terminal.getvalue()
+
+
+def test_what_changed_is_scored_night_after_night(inbox: Path, tmp_path: Path, capsys):
+    state, out = tmp_path / "state.db", tmp_path / "o.jsonl"
+    for expected in (2, 0):
+        assert main(["score", str(inbox), "--out", str(out), "--since-state", str(state)]) == 0
+        assert len(out.read_text().splitlines()) == expected
+    assert "unchanged since the last run: 2 threads" in capsys.readouterr().out

@@ -283,6 +283,7 @@ class _Run:
     since: Since | None
     on_record: Callable[[Thread, dict[str, Any]], object] | None
     on_progress: Callable[[Progress], object] | None
+    read: int = 0
 
     def through(self, spool: Spool) -> Summary:
         """Score what the spool does not hold yet, and put everything in place."""
@@ -308,10 +309,12 @@ class _Run:
 
     def _threads(self) -> Iterator[Thread]:
         for one in self.inputs:
+            threads = iter(one)
             if self.since:
-                yield from self.since.changed(one.path, one.stamp, iter(one))
-            else:
-                yield from one
+                threads = self.since.changed(one.path, one.stamp, threads)
+            for thread in threads:
+                self.read += 1
+                yield thread
 
     def _score(self, threads: Iterator[Thread], spool: Spool, summary: Summary) -> None:
         block: list[dict[str, Any]] = []
@@ -329,9 +332,11 @@ class _Run:
         if block:
             spool.append(self.sink.encode(block), summary.threads, summary.to_dict())
         if self.on_progress is not None:
-            self.on_progress(self._progress(summary))
+            self.on_progress(self._progress(summary)._replace(fraction=1.0))
 
     def _progress(self, summary: Summary) -> Progress:
         whole = sum(one.stamp.bytes for one in self.inputs) or 1
         done = sum(one.stamp.bytes * one.threads.fraction for one in self.inputs)
-        return Progress(summary.threads, summary.scored, self.rejects.count, min(done / whole, 1.0))
+        # with several jobs reading runs ahead
+        share = done / whole * summary.threads / max(self.read, 1)
+        return Progress(summary.threads, summary.scored, self.rejects.count, min(share, 1.0))

@@ -104,7 +104,8 @@ class Spool:
             raise
 
     def _start(self, identity: Mapping[str, str]) -> None:
-        self._journal.truncate(0)
+        self._journal.seek(0)
+        self._journal.truncate()
         self._data = fresh(self.part)
         try:
             self._note({"identity": dict(identity)})

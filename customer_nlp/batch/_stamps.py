@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 
 from customer_nlp.errors import SourceError
 
-__all__ = ["Stamp", "check_unbroken", "prefix_hash", "stamp"]
+__all__ = ["Stamp", "check_unbroken", "stamp"]
 
 _END_BYTES: Final = 1 << 16
-_BLOCK_BYTES: Final = 1 << 20
 
 
 class Stamp(NamedTuple):
@@ -48,12 +47,16 @@ def stamp(path: Path) -> Stamp:
     if path.is_dir():
         return _folder_stamp(path)
     state = path.stat()
+    return Stamp(state.st_size, state.st_mtime_ns, state.st_ino, _ends(path, state.st_size))
+
+
+def _ends(path: Path, size: int) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        digest.update(file.read(_END_BYTES))
-        file.seek(max(state.st_size - _END_BYTES, 0))
-        digest.update(file.read(_END_BYTES))
-    return Stamp(state.st_size, state.st_mtime_ns, state.st_ino, digest.hexdigest())
+        digest.update(file.read(min(size, _END_BYTES)))
+        file.seek(max(size - _END_BYTES, 0))
+        digest.update(file.read(min(size, _END_BYTES)))
+    return digest.hexdigest()
 
 
 def _folder_stamp(path: Path) -> Stamp:
@@ -75,6 +78,8 @@ def _files(path: Path) -> Iterator[Path]:
 def check_unbroken(path: Path, before: Stamp) -> None:
     """Make sure that a source did not go, shrink or change while it was read; it may grow.
 
+    Of a file, the start and what was its end are looked at.
+
     Raises
     ------
     SourceError
@@ -82,29 +87,17 @@ def check_unbroken(path: Path, before: Stamp) -> None:
     """
     try:
         state = path.stat()
+        ends = _ends(path, before.bytes) if before.inode else ""
     except OSError as error:
         raise SourceError(
             "The source vanished while it was read, so the output might lack part of it. Bring "
             "it back and run again.",
             source=str(path),
         ) from error
-    if not before.inode:  # mails of a folder that went are among the rejected records
-        return
-    grown = state.st_size > before.bytes
-    same = state.st_size == before.bytes and state.st_mtime_ns == before.modified
-    if state.st_ino != before.inode or not (grown or same):
+    # mails of a folder that went are among the rejected records
+    if before.inode and (state.st_ino, ends) != (before.inode, before.digest):
         raise SourceError(
             "The source was rewritten while it was read, so the output might mix old and new. "
             "Run again when nothing writes to it.",
             source=str(path),
         )
-
-
-def prefix_hash(path: Path, length: int) -> str:
-    """Return the hash of the first bytes of a file. Cost: linear, one pass."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while length > 0 and (block := file.read(min(length, _BLOCK_BYTES))):
-            digest.update(block)
-            length -= len(block)
-    return digest.hexdigest()

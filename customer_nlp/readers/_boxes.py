@@ -9,6 +9,7 @@ import errno
 import os
 import re
 from array import array
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -71,7 +72,8 @@ class MboxBox:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
+        self._path = path
+        self._file: FileIO | None = None  # opened when the first mail is asked for
         self._starts = array("q")
         with path.open("rb") as file:
             self._find_separators(file)
@@ -113,6 +115,8 @@ class MboxBox:
         last = index + 1 == len(self._starts)
         wanted = (self._end if last else self._starts[index + 1]) - start
         wanted = wanted if most is None else min(wanted, most)
+        if self._file is None:
+            self._file = FileIO(self._path)
         self._file.seek(start)
         raw = self._file.read(wanted)
         while len(raw) < wanted and (more := self._file.read(wanted - len(raw))):
@@ -140,7 +144,8 @@ class MboxBox:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 class FileBox:

@@ -37,7 +37,7 @@ def mail_threads(box: Box, rejects: Rejects, own: OwnAddresses) -> Iterator[Thre
             identifier, mails = in_order(conversation)
             messages = _messages(box, mails, sides.of_conversation(mails), rejects)
             read += len(mails)
-            rejects.fraction = read / len(box)
+            rejects.fraction = read / len(conversations.envelopes)
             if messages:
                 yield Thread(
                     id=identifier,
