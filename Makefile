@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types architecture check bench model teacher card docs clean
+.PHONY: demo test lint types architecture check bench bench-large model teacher card docs clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 2; }
@@ -37,6 +37,9 @@ check: lint types architecture test ## what CI runs
 
 bench: $(VENV)/.installed-test ## speed, as ratios within one run
 	$(BIN)/python benchmarks/bench.py
+
+bench-large: $(VENV)/.installed-test ## 200,000 mails and 1,000,000 messages: rate and peak memory (an hour)
+	$(BIN)/python benchmarks/bench_large.py
 
 $(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,peers,test]' && touch $@
