@@ -97,8 +97,8 @@ def _parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser("score", help="score mailboxes, tables and exports into a file")
     score.add_argument("sources", nargs="+", metavar="SOURCE",
-                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON, Parquet, a "
-                            "helpdesk's export")  # fmt: skip
+                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines, "
+                            "Parquet, a helpdesk's export")  # fmt: skip
     score.add_argument("--out", required=True, metavar="FILE",
                        help="where to write: .jsonl, .csv or .parquet")  # fmt: skip
     score.add_argument("--jobs", type=int, default=1, metavar="N",

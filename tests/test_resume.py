@@ -76,6 +76,31 @@ def test_killed_at_random_moments_it_gives_the_same_bytes(
     ]  # fmt: skip
 
 
+def _workers(process: int) -> list[Path]:
+    tasks = Path("/proc", str(process), "task").glob("*/children")
+    return [Path("/proc", child) for task in tasks for child in task.read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_a_killed_run_of_two_jobs_takes_its_workers_with_it(tmp_path: Path, analyzer: Analyzer):
+    source, out = _table(tmp_path / "in.csv", 4000), tmp_path / "out.jsonl"
+    run = _start(source, out, "--jobs", "2")
+    part = out.with_name(".out.jsonl.part")
+    while run.poll() is None and not (part.exists() and part.stat().st_size):
+        time.sleep(0.02)
+    workers = _workers(run.pid)
+    run.kill()
+    assert run.wait() == -signal.SIGKILL
+    assert len(workers) >= 2
+    deadline = time.monotonic() + 20
+    while any(worker.exists() for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [worker for worker in workers if worker.exists()]
+    _resume(source, out, analyzer)
+    batch.score([source], tmp_path / "whole.jsonl", analyzer=analyzer)
+    assert _written(out) == _written(tmp_path / "whole.jsonl")
+
+
 class _Stopped(BaseException):
     """Stands for a kill in tests within this process: nothing may catch it."""
 

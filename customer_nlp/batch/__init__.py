@@ -11,6 +11,8 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -227,7 +229,9 @@ class _Scorer:
         # numerical libraries share the processors instead of each taking all of them
         each = str(max(1, cpu_count() // self._jobs))
         limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), each)
-        pool = get_reusable_executor(max_workers=self._jobs, env=limits)
+        pool = get_reusable_executor(
+            max_workers=self._jobs, env=limits, initializer=_end_with, initargs=(os.getpid(),)
+        )
         under_way: deque[Any] = deque()
         try:
             for chunk in chunks:
@@ -247,6 +251,18 @@ class _Scorer:
             raise
 
 
+def _end_with(parent: int) -> None:
+    """Let a worker end when the run is killed; it might wait for work for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+_WATCH_SECONDS: Final = 1.0
 _LOADED: dict[str | None, Analyzer] = {}
 
 

@@ -1,9 +1,9 @@
 """Readers: mailboxes, tables, transcripts and helpdesk payloads to threads.
 
 `read` and `from_helpdesk` are the whole public face. The modules below it, from the bottom:
-``_headers`` and ``_mime`` (bytes to values), ``_mail`` (one mail), ``_boxes`` (many),
-``_threading``, ``_roles``, ``_spill`` (what outgrows memory), ``_rows``, ``_tables`` (CSV, JSON)
-and ``_parquet``, ``_helpdesk_tables`` and ``_helpdesk`` (what helpdesks send), ``_sources`` (which
+``_headers`` and ``_mime`` (bytes to values), ``_mail`` (one mail), ``_boxes`` (many), ``_spill``
+(what outgrows memory), ``_threading``, ``_roles``, ``_rows``, ``_tables`` (CSV, JSON) and
+``_parquet``, ``_helpdesk_tables`` and ``_helpdesk`` (what helpdesks send), ``_sources`` (which
 format a path holds).
 """
 

@@ -14,7 +14,7 @@ from customer_nlp.readers._helpdesk_tables import PLATFORMS, Platform, Rule, Sha
 from customer_nlp.readers._rejects import Rejects, sha256
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.readers._rows import FIELDS, BadRowError, columns_of, flag, label, to_message
-from customer_nlp.readers._tables import Item, by_time, dump, json_items
+from customer_nlp.readers._tables import by_time, json_items
 from customer_nlp.records import Message, Thread
 
 __all__ = ["HELPDESKS", "from_helpdesk", "helpdesk_of", "helpdesk_reader"]
@@ -464,12 +464,13 @@ def helpdesk_reader(platform: str) -> Callable[[Path, Rejects, OwnAddresses], It
     return read
 
 
-def _threads(items: Iterable[Item], rejects: Rejects, platform: str) -> Iterator[Thread]:
+def _threads(
+    items: Iterable[tuple[Any, bytes, str]], rejects: Rejects, platform: str
+) -> Iterator[Thread]:
     row = _row(platform)
     threads: dict[str, _Conversation] = {}
     index = 0
-    for item, line, problem in items:
-        raw = dump(item) if line is None else line
+    for item, raw, problem in items:
         if problem:
             rejects.report(index, problem, raw)
             index += 1

@@ -10,7 +10,7 @@ from customer_nlp.errors import MissingExtraError, SourceError
 from customer_nlp.readers._rejects import Rejects
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.readers._rows import FIELDS
-from customer_nlp.readers._tables import Item, Table, holds_text, item_threads
+from customer_nlp.readers._tables import Table, as_bytes, holds_text, item_threads
 from customer_nlp.records import Thread
 
 __all__ = ["parquet_threads"]
@@ -48,7 +48,7 @@ def parquet_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator
     return item_threads(_rows(file, rejects, pa.ArrowException), Table(rejects, own))
 
 
-def _rows(file: Any, rejects: Rejects, broken: type[Exception]) -> Iterator[Item]:
+def _rows(file: Any, rejects: Rejects, broken: type[Exception]) -> Iterator[tuple[Any, bytes, str]]:
     whole, done = file.metadata.num_rows, 0
     with file:
         try:
@@ -57,8 +57,8 @@ def _rows(file: Any, rejects: Rejects, broken: type[Exception]) -> Iterator[Item
                     done += 1
                     rejects.fraction = done / whole
                     # a column that holds nothing in this row is none
-                    known = {name: value for name, value in row.items() if value is not None}
-                    yield known, None, ""
+                    item = {name: value for name, value in row.items() if value is not None}
+                    yield item, as_bytes(item), ""
         except (broken, OSError) as error:
             raise _broken(rejects) from error
 

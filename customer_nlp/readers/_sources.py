@@ -117,8 +117,8 @@ def read(
     ----------
     source : str or path
         An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, JSON
-        Lines (or one JSON array) or Parquet with a message, a thread or (in JSON) a helpdesk's
-        payload an item.
+        Lines (or one JSON array) with a message, a thread or a helpdesk's payload an item, or
+        Parquet with a message or a thread a row.
     format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl', 'parquet'} or one of `HELPDESKS`
         ``auto``, the default, looks at the path and at the first bytes; a helpdesk's export is
         told where it is unmistakable. Its events without words are no records, and a message

@@ -27,11 +27,10 @@ from customer_nlp.readers._spill import Groups, Index, Spill, SpillList
 from customer_nlp.records import Message, Thread, Zone
 
 __all__ = [
-    "Item",
     "Table",
+    "as_bytes",
     "by_time",
     "csv_threads",
-    "dump",
     "has_text_column",
     "holds_text",
     "item_threads",
@@ -170,8 +169,6 @@ def _unpack(packed: str) -> Message:
 
 
 _Line = tuple[str, bytes]
-#: An item of JSON, its bytes where they are at hand, and why there is none, or nothing.
-Item = tuple[Any, bytes | None, str]
 
 
 def text_lines(path: Path) -> Iterator[_Line]:
@@ -444,7 +441,9 @@ def json_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Th
     return item_threads(json_items(path, rejects), Table(rejects, own))
 
 
-def json_items(path: Path, rejects: Rejects, *, unwrap: bool = True) -> Iterator[Item]:
+def json_items(
+    path: Path, rejects: Rejects, *, unwrap: bool = True
+) -> Iterator[tuple[Any, bytes, str]]:
     """Return the items of JSON Lines or of one JSON document, in order.
 
     Parameters
@@ -452,14 +451,14 @@ def json_items(path: Path, rejects: Rejects, *, unwrap: bool = True) -> Iterator
     path : Path
         The file.
     rejects : Rejects
-        Names the source in an error, and counts how much of it is read.
+        Names the source in an error, and keeps count of how much has been read.
     unwrap : bool, default=True
         Whether an object around a list of records stands for that list.
 
     Returns
     -------
     iterator of (item, raw, problem)
-        The raw bytes are those of the line, ``None`` where there is none; the problem says why
+        The raw bytes are those of the line, or of the item written anew; the problem says why
         there is no item, and is empty where there is one.
 
     Raises
@@ -469,11 +468,11 @@ def json_items(path: Path, rejects: Rejects, *, unwrap: bool = True) -> Iterator
     """
     if _is_one_document(path):
         items = _document(path, rejects.source, unwrap=unwrap)
-        return ((item, None, "") for item in items)
+        return ((item, as_bytes(item), "") for item in items)
     return _json_lines(_counted(text_lines(path), path, rejects))
 
 
-def _json_lines(lines: Iterator[_Line]) -> Iterator[Item]:
+def _json_lines(lines: Iterable[_Line]) -> Iterator[tuple[Any, bytes, str]]:
     for line, raw in lines:
         if line.strip("\ufeff \t\r\n"):
             try:
@@ -533,19 +532,10 @@ def _turns(item: Mapping[str, Any]) -> list[Any] | None:
     return next((item[name] for name in _LISTS if isinstance(item.get(name), list)), None)
 
 
-def item_threads(items: Iterable[Item], table: Table) -> Iterator[Thread]:
-    """Read messages or threads.
-
-    Parameters
-    ----------
-    items : iterable of (item, raw, problem)
-        As `json_items` gives them; without raw bytes they are written anew.
-    table : Table
-        Where messages gather.
-    """
+def item_threads(items: Iterable[tuple[Any, bytes, str]], table: Table) -> Iterator[Thread]:
+    """Read messages or threads of items as `json_items` gives them."""
     index = 0
-    for item, line, problem in items:
-        raw = dump(item) if line is None else line
+    for item, raw, problem in items:
         if problem or not isinstance(item, dict):
             reason = problem or f"expected an object; got {type(item).__name__}"
             table.rejects.report(index, reason, raw)
@@ -567,8 +557,8 @@ def item_threads(items: Iterable[Item], table: Table) -> Iterator[Thread]:
     yield from table.grouped()
 
 
-def dump(item: Any) -> bytes:
-    """Write an item anew, where its own bytes are not at hand."""
+def as_bytes(item: Any) -> bytes:
+    """Write an item that has no bytes of its own, to be hashed."""
     return json.dumps(item, sort_keys=True, default=str).encode()
 
 
@@ -593,8 +583,8 @@ def _json_thread(
     for offset, turn in enumerate(turns):
         if not isinstance(turn, dict):
             reason = f"expected a message as an object; got {type(turn).__name__}"
-            table.rejects.report(start + offset, reason, dump(turn))
-        elif found := table.add(start + offset, _fields(turn), dump(turn), ids):
+            table.rejects.report(start + offset, reason, as_bytes(turn))
+        elif found := table.add(start + offset, _fields(turn), as_bytes(turn), ids):
             messages.append(found[1])
     if not messages:
         return None
