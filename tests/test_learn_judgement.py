@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_nlp import learn
@@ -162,16 +162,16 @@ def test_conformal_refuses():
 
 
 def test_resamples_raise_no_alarm():
-    """300 batches drawn from the same mail: at most 1% may raise an alarm."""
+    """200 pairs of batches drawn from the same mail: at most 1% may raise an alarm."""
     rng = np.random.default_rng(3)
     alarms = 0
-    for _ in range(300):
-        first, second = rng.integers(0, len(TEXTS), (2, 150))
+    for _ in range(200):
+        first, second = rng.integers(0, len(TEXTS), (2, 100))
         report = learn.drift([TEXTS[i] for i in first], [TEXTS[i] for i in second],
                              reference_labels={"frustration": GRADES[first] > 0},
                              current_labels={"frustration": GRADES[second] > 0})  # fmt: skip
         alarms += report.alarm
-    assert alarms <= 3
+    assert alarms <= 2
 
 
 def test_a_real_shift_raises_an_alarm_and_is_named():
@@ -200,13 +200,13 @@ def test_wrong_probabilities_are_told_from_another_mix():
                          reference_labels={"frustration": GRADES[first] > 0},
                          current_labels=upside_down)  # fmt: skip
     assert [part.alarm for part in report.parts] == [False, False, True]
-    assert report.parts[2].changed[0][0] == "frustration"
+    assert report.parts[2].changed[0][0] == "frustration (slope)"
 
 
 def test_drift_refuses():
     with pytest.raises(TooLittleDataError, match="at least 30 threads in each batch; got 5"):
         learn.drift(TEXTS[:100], TEXTS[:100], current_groups=list(range(5)) * 20)
-    with pytest.raises(InvalidRecordError, match="at least 200000 permutations"):
+    with pytest.raises(InvalidRecordError, match="permutations; got 2000"):
         learn.drift(TEXTS[:100], TEXTS[:100], false_alarms=1e-5)
 
 
@@ -229,6 +229,7 @@ def test_agreement_of_known_tables():
         learn.agreement([0], [1])
 
 
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=30))
 def test_agreement_is_that_of_scikit_learn(pairs):
     from sklearn.metrics import cohen_kappa_score
@@ -236,7 +237,7 @@ def test_agreement_is_that_of_scikit_learn(pairs):
     a, b = np.array(pairs).T
     found = learn.agreement(a, b).kappa.value
     if len(set(a) | set(b)) > 1:
-        other = cohen_kappa_score(a, b, weights="quadratic")
+        other = cohen_kappa_score(a, b, weights="quadratic", labels=range(4))
         assert found == pytest.approx(other, nan_ok=True)
 
 
@@ -254,8 +255,8 @@ def test_turned_labels_are_found():
 
 
 def test_a_learning_curve_rises_and_knows_the_shipped_signal():
-    points = learn.learning_curve(TEXTS, GRADES >= 2, sizes=(25, 400), repeats=3, groups=GROUPS)
-    assert [point.labels for point in points] == [25, 400]
+    points = learn.learning_curve(TEXTS, GRADES >= 2, sizes=(25, 250), repeats=2, groups=GROUPS)
+    assert [point.labels for point in points] == [25, 250]
     assert points[1].average_precision.value > points[0].average_precision.value
     assert points[0].stock is None
     [named] = learn.learning_curve(TEXTS, BILLING, name="billing", sizes=(50,), repeats=2)

@@ -29,7 +29,7 @@ from customer_nlp.training import load_corpus
 #: One's own label on our own corpus: the customer writes about a date.
 MESSAGES = [
     (message.new_text, labels, labelled.thread.id)
-    for labelled in load_corpus().threads[:150]
+    for labelled in load_corpus().threads[:100]
     for message, labels in labelled.turns
     if labels.grades is not None
 ]
@@ -174,14 +174,13 @@ def test_a_signal_from_a_few_examples_and_phrases(tmp_path: Path):
     )
     own = customer_nlp.load(folder)
     p = own.signals(
-        ["ZENTRAL answers faster.", "We asked other  suppliers, too.", "other things, suppliers",
+        ["ZENTRAL answers faster.", "We asked other  suppliers, too.",
          "your competitors are much faster", "another company made us a cheaper offer",
          "Where is my parcel?", "Thanks so much!", "The invoice is wrong again."]
     )["mentions_rival"]  # fmt: skip
     assert (p[:2] >= 0.95).all()
-    assert p[2] < 0.95
-    assert (p[3:5] > 0.4).all()
-    assert (p[5:] < 0.2).all()
+    assert (p[2:4] > 0.4).all()
+    assert (p[4:] < 0.2).all()
 
 
 def test_signals_are_added_one_after_the_other_and_replaced(tmp_path: Path):
@@ -189,13 +188,13 @@ def test_signals_are_added_one_after_the_other_and_replaced(tmp_path: Path):
     learn.add_signal("mentions_rival", examples=RIVAL, phrases=["Zentral"], out=home)
     first = customer_nlp.load(home).signals(TEXTS[:50])
     examples = ["Is it allowed to bring my dog?", "My cat scratched the sofa."]
-    learn.add_signal("about_pets", examples=examples, phrases=["hamster"], model=home, out=home)
-    second = customer_nlp.load(home).signals([*TEXTS[:50], "my hamster likes Zentral"])
+    learn.add_signal("about_pets", examples=examples, phrases=["form 7b"], model=home, out=home)
+    second = customer_nlp.load(home).signals([*TEXTS[:50], "Form 9B is from Zentral."])
     assert second.names[-2:] == ("mentions_rival", "about_pets")
     assert (second["mentions_rival"][:50] == first["mentions_rival"]).all()
     assert (second.probability[50, -2:] >= 0.95).all()
     learn.add_signal("about_pets", examples=examples, model=home, out=home)
-    third = customer_nlp.load(home).signals(["my hamster likes Zentral"])
+    third = customer_nlp.load(home).signals(["Form 9B is from Zentral."])
     assert third["mentions_rival"][0] >= 0.95
     assert third["about_pets"][0] < 0.95
     assert len(list(home.glob("own.*.json"))) == 2
@@ -239,6 +238,6 @@ def test_the_command_trains_and_prints_what_it_learned(table: Path, tmp_path: Pa
 
 def test_label_checks_as_lines(table: Path):
     pytest.importorskip("cleanlab")
-    lines = learn.check_labels(table, labels="names_a_date", text="body", group="thread_id")
-    assert lines[0].startswith("names_a_date: 25 labels give average precision 0.")
-    assert lines[-1].startswith("names_a_date: labels to read again, the worst first, rows: ")
+    lines = learn.check_labels(table, labels="names_a_date", text="body", group="thread_id",
+                               curve=False)  # fmt: skip
+    assert lines[0].startswith("names_a_date: labels to read again, the worst first, rows: ")
