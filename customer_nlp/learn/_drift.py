@@ -168,7 +168,7 @@ def drift(
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Means of a thread: of what is shown, of hidden vectors, of label minus probability."""
+    """Means of a thread: what is shown, hidden vectors, how far labels are from probabilities."""
 
     prior: Floats
     text: Floats
@@ -189,7 +189,10 @@ class _Batch:
         for name, given in (labels or {}).items():
             y = np.asarray(given, np.float64)
             same_length(texts=rows, labels=y)
-            residuals[name] = _means(y - table[name], numbers)
+            p = table[name]
+            residuals[name] = _means(y - p, numbers)
+            # moves when high probabilities come true too seldom and low ones too often
+            residuals[f"{name} (slope)"] = _means((y - p) * (2 * p - 1), numbers)
         prior = _means(table.probability.astype(np.float64), numbers)
         return cls(prior, _means(hidden.astype(np.float64), numbers), residuals)
 

@@ -1,6 +1,7 @@
 """Texts to the features of a head, and the fit of one label on them.
 
-Three blocks: log-odds of the shipped outputs, the hidden vector, words and pairs. Scaling a block
+Blocks: log-odds of the shipped outputs, the hidden vector, the sum of the words' embeddings, and
+words and pairs themselves. Scaling a block
 sets how readily it is used, since the penalty is the same for all. The log-odds of a shipped
 signal of the same name are left almost free: with few labels a head stays close to that signal.
 """
@@ -35,6 +36,7 @@ N_SHOWN: Final = 26
 #: Scales of the dense blocks, and of the shipped signal of the same name. Chosen on eleven public
 #: labels at 25-400 examples (benchmarks/learning_curve.py).
 DENSE_SCALE: Final = 0.3
+MEANING_SCALE: Final = 0.15
 START_SCALE: Final = 5.0
 _LEAST_SPREAD: Final = 0.3
 #: Values of scikit-learn's C that ``C="auto"`` chooses from, and without enough labels to choose.
@@ -63,6 +65,10 @@ class Shipped:
         self.tokens = folder.lines("vocabulary.txt")
         self.model = SignalModel(self.folder)
         self.whole = SignalModel(folder) if len(kept) < len(folder.files) else self.model
+        arrays = self.folder.arrays("message.safetensors")
+        self.embedding = arrays["embedding"].astype(np.float64)
+        if "embedding_scale" in arrays:
+            self.embedding *= arrays["embedding_scale"].astype(np.float64)[:, None]
         self.hidden_width = self.model.score([""]).hidden.shape[1]
 
     def dense_of(self, texts: Sequence[str]) -> Floats:
@@ -112,6 +118,8 @@ class Features:
         Use words and pairs.
     own_words : iterable of str, optional
         Tokens to list in any case, those of phrases.
+    meaning_scale : float, optional
+        How readily words are taken for others of like meaning.
     """
 
     def __init__(
@@ -121,6 +129,7 @@ class Features:
         *,
         words: bool = True,
         own_words: Iterable[str] = (),
+        meaning_scale: float = MEANING_SCALE,
     ) -> None:
         dense = base.dense_of(texts)
         self.mean = dense.mean(axis=0)
@@ -132,28 +141,51 @@ class Features:
         self.own_words = tuple(w for w in dict.fromkeys([*own_words, *found]) if w not in known)
         self.linear = LinearFeatures(Vocabulary(base.tokens, self.own_words), texts)
         self.words = words
+        meaning = self._meaning(base, self.linear.matrix(texts))
+        self.meaning_mean = meaning.mean(axis=0)
+        self.meaning_scale = (meaning.std(axis=0).mean() + 1e-6) / meaning_scale
 
     def matrix(self, base: Shipped, texts: Sequence[str]) -> Any:
         """Return the sparse matrix of texts, shape (n, n_features)."""
         from scipy.sparse import csr_matrix, hstack
 
         dense = csr_matrix((base.dense_of(texts) - self.mean) / self.scale)
-        return hstack([dense, self.linear.matrix(texts)]).tocsr() if self.words else dense
+        if not self.words:
+            return dense
+        words = self.linear.matrix(texts)
+        meaning = (self._meaning(base, words) - self.meaning_mean) / self.meaning_scale
+        return hstack([dense, csr_matrix(meaning), words]).tocsr()
+
+    def _meaning(self, base: Shipped, words: Any) -> Floats:
+        """Return the sum of the words' embeddings; words of one's own are like unknown ones."""
+        rows = base.embedding[self._embedding_rows(base)]
+        return np.asarray(words[:, : len(rows)] @ rows)
+
+    def _embedding_rows(self, base: Shipped) -> npt.NDArray[np.intp]:
+        listed = len(base.embedding)
+        return np.minimum(np.arange(listed + len(self.own_words)), listed - 1)
 
     def word_names(self, base: Shipped) -> list[str]:
         """Return names of the columns of words and pairs."""
-        tokens = ["boundary", *base.tokens[1:], "unknown", *self.own_words]
+        tokens = ["<boundary>", *base.tokens[1:], "<unknown>", *self.own_words]
         pairs = (divmod(key, len(tokens)) for key in self.linear.keys.tolist())
         return [f"word:{one}" for one in tokens] + [
             f"pair:{tokens[first]} {tokens[second]}" for first, second in pairs
         ]
 
-    def head_arrays(self, weights: Floats, bias: Floats) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays of a head for weights of shape (n_features, m)."""
-        n = len(self.mean)
+    def head_arrays(
+        self, base: Shipped, weights: Floats, bias: Floats
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays of a head for weights of shape (n_features, m), with words."""
+        n, k = len(self.mean), len(self.meaning_mean)
         dense = weights[:n] / self.scale[:, None]
-        linear = weights[n:] * self.linear.idf[:, None]
+        meaning = weights[n : n + k] / self.meaning_scale
+        bias = bias - self.meaning_mean @ meaning
+        linear = weights[n + k :]
         rows = len(self.linear.idf) - len(self.linear.keys)
+        # a sum of embeddings is a sum over words, so it goes into the words' weights
+        linear[:rows] += base.embedding[self._embedding_rows(base)] @ meaning
+        linear *= self.linear.idf[:, None]
         arrays = {
             "from_scores": dense[:N_SHOWN],
             "hidden": dense[N_SHOWN:],

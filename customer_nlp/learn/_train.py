@@ -51,6 +51,8 @@ _ANSWERS: Final = {
 #: How much of a made-up balance of examples and ordinary messages is examples.
 _EXAMPLE_SHARE: Final = 0.3
 _EXAMPLE_STRENGTH: Final = 1.0
+#: A handful of examples names few of the words that could be used: those of like meaning count.
+_EXAMPLE_MEANING: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ def train(
         tuple(one.threshold for one in reports),
         fitted.features_.own_words,
         {},
-        fitted.features_.head_arrays(fitted.coef_.T, fitted.intercept_),
+        fitted.features_.head_arrays(base, fitted.coef_.T.copy(), fitted.intercept_),
     )
     about = {one.name: {"messages": one.messages, "positives": one.positives,
                         "average_precision": round(one.average_precision.value, 4)}
@@ -234,7 +236,10 @@ def add_signal(
     if not unlike:
         raise InvalidRecordError("Expected ordinary messages; got none.", field="ordinary")
     features = Features(
-        base, [*shown, *unlike], own_words=[word for phrase in tokens for word in phrase]
+        base,
+        [*shown, *unlike],
+        own_words=[word for phrase in tokens for word in phrase],
+        meaning_scale=_EXAMPLE_MEANING,
     )
     y = np.append(np.ones(len(shown)), np.zeros(len(unlike)))
     weight = np.where(y > 0, _EXAMPLE_SHARE / len(shown), (1 - _EXAMPLE_SHARE) / len(unlike))
@@ -246,7 +251,7 @@ def add_signal(
         strength=_EXAMPLE_STRENGTH,
         start=start_column(checked),
     )
-    arrays = features.head_arrays(fitted.weights[:, None], np.array([fitted.bias]))
+    arrays = features.head_arrays(base, fitted.weights[:, None].copy(), np.array([fitted.bias]))
     head = OwnHead((checked,), (0.5,), features.own_words, {checked: tokens}, arrays)
     about = {checked: {"examples": len(shown)}}
     return _write(base, Path(out), head, about)
