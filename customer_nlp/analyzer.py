@@ -478,6 +478,7 @@ class _View:
     let_down: Sequence[Commitment]
     untold: Sequence[Event]
     no_calls: bool
+    reported: tuple[int, Evidence | None]
 
 
 class _Walk:
@@ -505,10 +506,9 @@ class _Walk:
                 one = dataclasses.replace(one, scores=scores, grades=grades)
                 in_context = True
             calls = self._recommender.calls(self._vector) or (
-                one.grades[_FRUSTRATION] > 0
-                and not features.timeline.no_calls
-                and features.timeline.commitments.just_broken() > 0
+                one.grades[_FRUSTRATION] > 0 and features.timeline.commitments.just_broken() > 0
             )
+            calls = calls and not features.timeline.no_calls
         return _Step(one, in_context, calls, None if question is None else self.view(question))
 
     def view(self, question: _Question) -> _View:
@@ -534,6 +534,7 @@ class _Walk:
             promises.let_down(now),
             timeline.untold(self._events, followed, now, question.notify_hours),
             followed.no_calls,
+            followed.stated,
         )
 
 
@@ -633,6 +634,7 @@ class _Story:
         self._customer: ScoredMessage | None = None
         self._readable = False
         self._unhappy = False
+        self._settled = False
         self._offer_made = False
         self._cues: dict[str, float] = {}
         self._grades = dict.fromkeys(CORE_SIGNALS, 0)
@@ -672,6 +674,7 @@ class _Story:
         for name, grade in zip(CORE_SIGNALS, grades, strict=True):
             self._grades[name] = max(self._grades[name], grade)
         self._unhappy = grades[_FRUSTRATION] > 0
+        self._settled = not _NO_REPORT.isdisjoint(analysis.cues)
         self._course.add_customer(
             TurnGrades(analysis.id, *grades), settled="resolved" in analysis.cues, calls=step.calls
         )
@@ -698,12 +701,13 @@ class _Story:
             let_down=view.let_down,
             untold=view.untold,
             unhappy=self._unhappy,
-            no_calls=view.no_calls,
+            reported=(0, None) if self._settled else view.reported,
         )
         readable = self._readable and (last is None or last.abstained not in _UNREADABLE)
         advice = actions.with_demands(
             self._analyzer.advise(view.vector, offer_made=self._offer_made) if readable else None,
             asked,
+            no_calls=view.no_calls,
         )
         if advice is None:
             reason = "automatic" if last is None else last.abstained
@@ -756,6 +760,8 @@ def _action(
     return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
 
 
+#: Cues of a message whose "nth time" is no report of an open matter of the customer's.
+_NO_REPORT: Final = frozenset({"resolved", "stale_outreach", "upsell_pushback"})
 #: From when on a reply of ours is blamed.
 _FAULTY: Final = 0.5
 _UNREADABLE: Final = frozenset({"language", "out_of_domain"})

@@ -21,6 +21,7 @@ from customer_nlp.codebook import CORE_SIGNALS
 from customer_nlp.errors import InvalidRecordError, ParseError, SourceError
 from customer_nlp.readers import read
 from customer_nlp.records import Thread
+from customer_nlp.timeline import LEAD_HOURS
 
 __all__ = ["CSV_COLUMNS", "Summary", "score"]
 
@@ -91,6 +92,7 @@ def score(
     jobs: int = 1,
     every_turn: bool = False,
     now: datetime | None = None,
+    lead_hours: float = LEAD_HOURS,
     on_record: Callable[[Thread, dict[str, Any]], object] | None = None,
 ) -> Summary:
     """Score whole sources into one file.
@@ -111,7 +113,7 @@ def score(
         As for `readers.read`.
     jobs : int, default=1
         Processes. The output is the same bytes for any number.
-    every_turn, now
+    every_turn, now, lead_hours
         As for `Analyzer.analyze_many`.
     on_record : callable, optional
         Called with each thread and each record written about it, in order.
@@ -146,7 +148,7 @@ def score(
         read(source, format, own_domains=domains, on_error=rejects.append) for source in sources
     ]
     threads = (thread for stream in streams for thread in stream)
-    options = {"now": now, "every_turn": every_turn}
+    options = {"now": now, "every_turn": every_turn, "lead_hours": lead_hours}
     with _sink(target) as write:
         for thread, records in _analyses(threads, analyzer, model, jobs, options):
             summary.threads += 1

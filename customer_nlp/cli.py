@@ -154,6 +154,8 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
     parser.add_argument("--now", metavar="TIME",
                         help="ISO 8601; judge promises and silence by this time")  # fmt: skip
+    parser.add_argument("--lead-hours", type=float, default=24.0, metavar="HOURS",
+                        help="with --now: how early to update before a deadline")  # fmt: skip
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -213,6 +215,7 @@ def _score(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             every_turn=options.every_turn,
             now=_now(options),
+            lead_hours=options.lead_hours,
             on_record=on_record,
         )
     console = _console()
@@ -321,7 +324,8 @@ def _explain(options: argparse.Namespace) -> int:
         thread = as_thread(found)
     else:
         thread = as_thread(_given(options.source))
-    record = load(options.model).analyze(thread, now=_now(options)).to_dict()
+    analysis = load(options.model).analyze(thread, now=_now(options), lead_hours=options.lead_hours)
+    record = analysis.to_dict()
     _print_thread(_console(), thread, record)
     return 0
 

@@ -407,6 +407,7 @@ def _in_sentence(
                 message.text[left:right], until, moment, finish - begin, going_on=going_on
             )
             if strength:
+                offset += message.text[left + offset].isspace()
                 yield left + offset, right, _sharpened(moment, moments), strength == 2
                 break
 
