@@ -388,6 +388,8 @@ class Demand:
     ----------
     action, timing : str
         What, and how soon at the latest.
+    probability : float
+        That a reader of the codebook would list it here, at least.
     because : str
         A plain reason.
     evidence : tuple of Evidence
@@ -396,17 +398,17 @@ class Demand:
 
     action: str
     timing: str
+    probability: float
     because: str
     evidence: tuple[Evidence, ...] = ()
 
 
-#: How often readers listed an action where its rule asks for it: of 129 turns of the corpus
-#: outside its test split 112 and 119. Nobody was asked about silence, so that is an even chance.
-_DEMANDED: Final[Mapping[str, float]] = {
-    "call_now": 0.87,
-    "make_good": 0.92,
-    "update_proactively": 0.5,
-}
+#: How often readers listed an action where its rule asks for it, in the corpus outside its test
+#: split: after a breach 112 and 119 of 129 turns, after a third or later report 30 of 38. Nobody
+#: was asked about silence, so that is an even chance.
+_BREACH_CALL, _BREACH_MAKE_GOOD, _REPORT_CALL, _SILENCE_UPDATE = 0.87, 0.92, 0.79, 0.5
+#: From which report on writing has stopped working.
+MANY_REPORTS: Final = 3
 _LET_DOWN: Final = "a promise of ours was not kept and the customer is unhappy"
 
 
@@ -416,9 +418,9 @@ def demands(
     let_down: Sequence[Commitment],
     untold: Sequence[Event],
     unhappy: bool,
-    no_calls: bool,
+    reported: tuple[int, Evidence | None],
 ) -> tuple[Demand, ...]:
-    """Return what the codebook asks for after a promise, its breach or an event.
+    """Return what the codebook asks for after a promise, its breach, an event or many reports.
 
     Parameters
     ----------
@@ -430,25 +432,26 @@ def demands(
         Events of which the customer should have heard.
     unhappy : bool
         Whether the customer's last turn shows frustration.
-    no_calls : bool
-        Whether the customer asked not to be called: then a call is not asked for.
+    reported : (int, Evidence or None)
+        The nth report that the customer's last turn states of an open matter, and the words.
     """
     found = []
     for one in due:
         late = one.state == "broken"
         because = "a promise of ours was missed in silence" if late else reason("promise_due")
-        found.append(
-            Demand("update_proactively", "now" if late else "today", because, (_words(one),))
-        )
+        timing = "now" if late else "today"
+        found.append(Demand("update_proactively", timing, _SILENCE_UPDATE, because, (_words(one),)))
     for event in untold:
         because = f"the customer has not been told of: {event.kind.replace('_', ' ')}"
-        found.append(Demand("update_proactively", "now", because))
+        found.append(Demand("update_proactively", "now", _SILENCE_UPDATE, because))
     if let_down and unhappy:
         words = tuple(_words(one) for one in let_down)
-        found += [
-            Demand(action, "now", _LET_DOWN, words)
-            for action in (("make_good",) if no_calls else ("call_now", "make_good"))
-        ]
+        found.append(Demand("call_now", "now", _BREACH_CALL, _LET_DOWN, words))
+        found.append(Demand("make_good", "now", _BREACH_MAKE_GOOD, _LET_DOWN, words))
+    count, said = reported
+    if count >= MANY_REPORTS and said is not None:
+        because = reason("nth_report")
+        found.append(Demand("call_now", "today", _REPORT_CALL, because, (said,)))
     return tuple(found)
 
 
@@ -456,28 +459,41 @@ def _words(promise: Commitment) -> Evidence:
     return Evidence(promise.start, promise.end, promise.text, promise.message_id)
 
 
-def with_demands(advice: Advice | None, asked: Sequence[Demand]) -> Advice | None:
-    """Add to an advice what rules ask for; the exclusions of the codebook keep holding."""
-    if not asked:
-        return advice
+def with_demands(
+    advice: Advice | None, asked: Sequence[Demand], *, no_calls: bool
+) -> Advice | None:
+    """Add to an advice what rules ask for; the exclusions of the codebook keep holding.
+
+    With `no_calls`, a customer who asked for writing only, a call is not made but owned up to.
+    """
+    chosen = set(advice.chosen) if advice else set()
     names = {one.action for one in asked}
+    if names:
+        # whoever is to be told something needs more than thanks or an ordinary answer
+        chosen = chosen - {"close", "reply"} | names
+    if no_calls and "call_now" in chosen:
+        chosen = chosen - {"call_now"} | {"take_ownership"}
+    if advice is not None and chosen == set(advice.chosen) and not names:
+        return advice
+    if not chosen:
+        return None
     known = dict(advice.probability) if advice else dict.fromkeys(ACTIONS, 0.0)
-    probability = known | {name: max(known[name], _DEMANDED[name]) for name in names}
-    # whoever is to be told something needs more than thanks or an ordinary answer
-    chosen = (set(advice.chosen) if advice else set()) - {"close", "reply"} | names
+    for one in asked:
+        known[one.action] = max(known[one.action], one.probability)
     primary = advice.primary if advice and advice.primary in chosen else ""
     if "call_now" in chosen:
         primary = "call_now"
     elif not primary:
-        primary = max(sorted(names), key=lambda name: probability[name])
+        primary = max(sorted(chosen - {"hold_upsell"} or chosen), key=known.__getitem__)
     channel = "phone" if primary == "call_now" else advice.channel if advice else "same"
+    unfit = {"none", "phone"} if no_calls else {"none"}
     timings = [one.timing for one in asked] + ([advice.timing] if advice else [])
     return Advice(
         primary,
-        "same" if channel == "none" else channel,
+        "same" if channel in unfit else channel,
         min(timings, key=TIMINGS.index),
-        probability,
-        tuple(sorted(chosen, key=lambda name: (-probability[name], name))),
+        known,
+        tuple(sorted(chosen, key=lambda name: (-known[name], name))),
         dict(advice.concepts) if advice else {},
     )
 

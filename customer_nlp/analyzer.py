@@ -499,6 +499,7 @@ class _View:
     let_down: Sequence[Commitment]
     untold: Sequence[Event]
     no_calls: bool
+    reported: tuple[int, Evidence | None]
     question: _Question
 
 
@@ -527,10 +528,9 @@ class _Walk:
                 one = dataclasses.replace(one, scores=scores, grades=grades)
                 in_context = True
             calls = self._recommender.calls(self._vector) or (
-                one.grades[_FRUSTRATION] > 0
-                and not features.timeline.no_calls
-                and features.timeline.commitments.just_broken() > 0
+                one.grades[_FRUSTRATION] > 0 and features.timeline.commitments.just_broken() > 0
             )
+            calls = calls and not features.timeline.no_calls
         return _Step(one, in_context, calls, None if question is None else self.view(question))
 
     def view(self, question: _Question) -> _View:
@@ -556,6 +556,7 @@ class _Walk:
             promises.let_down(now),
             timeline.untold(self._events, followed, now, question.notify_hours),
             followed.no_calls,
+            followed.stated,
             question,
         )
 
@@ -656,6 +657,7 @@ class _Story:
         self._customer: ScoredMessage | None = None
         self._readable = False
         self._unhappy = False
+        self._settled = False
         self._offer_made = False
         self._cues: dict[str, float] = {}
         self._grades = dict.fromkeys(CORE_SIGNALS, 0)
@@ -695,6 +697,7 @@ class _Story:
         for name, grade in zip(CORE_SIGNALS, grades, strict=True):
             self._grades[name] = max(self._grades[name], grade)
         self._unhappy = grades[_FRUSTRATION] > 0
+        self._settled = not _NO_REPORT.isdisjoint(analysis.cues)
         self._course.add_customer(
             TurnGrades(analysis.id, *grades), settled="resolved" in analysis.cues, calls=step.calls
         )
@@ -723,7 +726,7 @@ class _Story:
             let_down=view.let_down,
             untold=view.untold,
             unhappy=self._unhappy,
-            no_calls=view.no_calls,
+            reported=(0, None) if self._settled else view.reported,
         )
         if policy is not None:
             asked = tuple(one for one in asked if one.action not in policy.off)
@@ -733,6 +736,7 @@ class _Story:
             if readable
             else None,
             asked,
+            no_calls=view.no_calls,
         )
         if advice is None:
             reason = "automatic" if last is None else last.abstained
@@ -785,6 +789,8 @@ def _action(
     return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
 
 
+#: Cues of a message whose "nth time" is no report of an open matter of the customer's.
+_NO_REPORT: Final = frozenset({"resolved", "stale_outreach", "upsell_pushback"})
 #: From when on a reply of ours is blamed.
 _FAULTY: Final = 0.5
 _UNREADABLE: Final = frozenset({"language", "out_of_domain"})

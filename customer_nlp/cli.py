@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from customer_nlp.batch import Progress, Summary
+    from customer_nlp.policy import Policy
     from customer_nlp.records import Thread
 
 __all__ = ["help_text", "main"]
@@ -168,6 +169,10 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
     parser.add_argument("--now", metavar="TIME",
                         help="ISO 8601; judge promises and silence by this time")  # fmt: skip
+    parser.add_argument("--policy", metavar="FILE",
+                        help="a company's own rules: a TOML or JSON file")  # fmt: skip
+    parser.add_argument("--lead-hours", type=float, default=24.0, metavar="HOURS",
+                        help="with --now: how early to update before a deadline")  # fmt: skip
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -185,6 +190,12 @@ def _console(*, stderr: bool = False) -> Console:
 def _say(console: Console, line: str) -> None:
     """Print a line as it is: no markup, no ":emoji:" codes, and not cut at the window's width."""
     console.print(_clean(line), markup=False, emoji=False, soft_wrap=True)
+
+
+def _policy(options: argparse.Namespace) -> Policy | None:
+    from customer_nlp.policy import Policy
+
+    return None if options.policy is None else Policy.from_file(options.policy)
 
 
 def _now(options: argparse.Namespace) -> datetime | None:
@@ -222,6 +233,8 @@ def _score(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             every_turn=options.every_turn,
             now=_now(options),
+            lead_hours=options.lead_hours,
+            policy=_policy(options),
             resume=options.resume,
             keep_raw=options.keep_raw,
             partition_by=options.partition_by,
@@ -358,7 +371,10 @@ def _explain(options: argparse.Namespace) -> int:
         thread = as_thread(found)
     else:
         thread = as_thread(_given(options.source))
-    record = load(options.model).analyze(thread, now=_now(options)).to_dict()
+    analysis = load(options.model).analyze(
+        thread, now=_now(options), lead_hours=options.lead_hours, policy=_policy(options)
+    )
+    record = analysis.to_dict()
     _print_thread(_console(), thread, record)
     return 0
 

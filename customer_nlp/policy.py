@@ -43,7 +43,8 @@ class Policy:
     cost, cost_of_missing : mapping of str to float
         What an action costs when it was not needed, and what it costs to leave it out when it was,
         in any one unit. An action with both is recommended from the probability
-        ``cost / (cost + cost_of_missing)`` on; others from the model's own threshold on.
+        ``cost / (cost + cost_of_missing)`` on; others from the model's own threshold on. What a
+        rule of the codebook demands, as after a broken promise, is not weighed against costs.
     calls_per_day : int, optional
         How many calls there are hands for; `ration` gives them to the most probable.
     quiet_from, quiet_until : time, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import customer_nlp
+from customer_nlp.cli import main
 from customer_nlp.codebook import ACTIONS
 from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.policy import Policy
@@ -156,7 +158,11 @@ def test_an_analysis_keeps_to_the_policy(analyzer: customer_nlp.Analyzer) -> Non
     assert "call_now" not in {one.action for one in off.actions}
     assert off.channel != "phone" or off.primary != "call_now"
     dear = Policy(cost={"call_now": 99.9}, cost_of_missing={"call_now": 0.1})
-    assert analyzer.analyze(HELP, policy=dear).recommendation.primary != "call_now"
+    angry = "The pump is dead again. Somebody must call me today, this is unacceptable!"
+    assert analyzer.analyze(angry).recommendation.primary == "call_now"
+    assert analyzer.analyze(angry, policy=dear).recommendation.primary != "call_now"
+    # what the codebook demands outright (here: a third report) is not weighed against costs
+    assert analyzer.analyze(HELP, policy=dear).recommendation.primary == "call_now"
     cheap = Policy(cost={"retain": 0.0}, cost_of_missing={"retain": 1.0})
     listed = {one.action for one in analyzer.analyze(HELP, policy=cheap).recommendation.actions}
     assert "retain" in listed
@@ -172,3 +178,17 @@ def test_quiet_hours_are_judged_by_the_time_of_asking(analyzer: customer_nlp.Ana
 def test_a_policy_that_is_none_is_refused(analyzer: customer_nlp.Analyzer) -> None:
     with pytest.raises(InvalidRecordError, match="must be a Policy"):
         analyzer.analyze(HELP, policy={"off": []})  # type: ignore[arg-type]
+
+
+def test_the_shell_takes_a_policy_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "policy.toml", tmp_path / "out.jsonl"
+    path.write_text('off = ["call_now"]\n', encoding="utf-8")
+    table = tmp_path / "in.csv"
+    table.write_text(f"text\n{HELP}\n", encoding="utf-8")
+    words = ["score", str(table), "--out", str(out), "--policy", str(path)]
+    assert main(words) == 0
+    [record] = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    assert "call_now" not in {one["action"] for one in record["recommendation"]["actions"]}
+    path.write_text("calls_per_day = 3\n", encoding="utf-8")
+    assert main(words) == 2
+    assert "Policy.ration" in capsys.readouterr().err

@@ -31,8 +31,10 @@ from customer_nlp.batch._spool import Spool
 from customer_nlp.batch._stamps import Stamp, check_unbroken, stamp
 from customer_nlp.batch._summary import Progress, Summary
 from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceError
+from customer_nlp.policy import Policy
 from customer_nlp.readers import Threads, read
 from customer_nlp.records import Thread
+from customer_nlp.timeline import LEAD_HOURS
 
 __all__ = ["CSV_COLUMNS", "PARTITIONS", "Progress", "Summary", "score"]
 
@@ -55,6 +57,8 @@ def score(
     jobs: int = 1,
     every_turn: bool = False,
     now: datetime | None = None,
+    lead_hours: float = LEAD_HOURS,
+    policy: Policy | None = None,
     resume: bool = False,
     keep_raw: bool = False,
     partition_by: str | None = None,
@@ -81,8 +85,9 @@ def score(
         As for `readers.read`.
     jobs : int, default=1
         Processes. The output is the same bytes for any number.
-    every_turn, now
-        As for `Analyzer.analyze_many`.
+    every_turn, now, lead_hours, policy
+        As for `Analyzer.analyze_many`. The calls of a day are shared out over all threads, so a
+        policy with ``calls_per_day`` is refused here: use `Policy.ration`.
     resume : bool, default=False
         Go on where a run with the same sources and options was killed; the output is the same
         bytes as without the kill. Where there is nothing to go on with, start anew.
@@ -123,7 +128,13 @@ def score(
     state = Path(since_state) if since_state is not None else None
     _keep_apart([target, rejects_path(target), *([state] if state else [])], paths)
     domains = tuple(own_domains)
-    options = {"now": now, "every_turn": every_turn}
+    if policy is not None and policy.calls_per_day is not None:
+        raise InvalidRecordError(
+            "A run writes thread by thread and cannot share out the day's calls. Leave "
+            "calls_per_day out of the policy, or use Policy.ration on the analyses.",
+            field="policy",
+        )
+    options = {"now": now, "every_turn": every_turn, "lead_hours": lead_hours, "policy": policy}
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectsFile(target))
         # every source is opened before anything is written: a wrong name costs nothing
@@ -137,7 +148,9 @@ def score(
         ]
         scorer = _Scorer(analyzer, model, jobs, options)
         identity = scorer.identity | {
-            "the options": _digest(format, sorted(domains), every_turn, now, partition_by, keep_raw)
+            "the options": _digest(
+                format, sorted(domains), sorted(options.items()), partition_by, keep_raw
+            )
         }
         since = stack.enter_context(Since(state, identity)) if state else None
         for path, one in zip(paths, inputs, strict=True):

@@ -24,7 +24,7 @@ from customer_nlp.readers._rows import (
     to_message,
 )
 from customer_nlp.readers._spill import Groups, Index, Spill, SpillList
-from customer_nlp.records import Message, Thread, Zone
+from customer_nlp.records import EVENT_KINDS, Event, Message, Thread, Zone
 
 __all__ = [
     "Table",
@@ -593,7 +593,18 @@ def _json_thread(
     }
     strings = {name: label(value) for name, value in known.items()}
     try:
-        return table.build(identifier, messages, **strings)
+        thread = table.build(identifier, messages, **strings)
+        return thread.replace(events=tuple(_events(start, item.get("events"), table)))
     except InvalidRecordError as error:  # pragma: no cover - ids are made unique above
         table.rejects.report(start, str(error), raw)
         return None
+
+
+def _events(start: int, listed: Any, table: Table) -> Iterator[Event]:
+    """Yield the events of a thread; what an export calls so beside our kinds is none."""
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and one.get("kind") in EVENT_KINDS:
+            try:
+                yield Event.from_dict(one)
+            except InvalidRecordError as error:
+                table.rejects.report(start, str(error), as_bytes(one))

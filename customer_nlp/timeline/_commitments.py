@@ -407,6 +407,7 @@ def _in_sentence(
                 message.text[left:right], until, moment, finish - begin, going_on=going_on
             )
             if strength:
+                offset += message.text[left + offset].isspace()
                 yield left + offset, right, _sharpened(moment, moments), strength == 2
                 break
 
@@ -629,8 +630,8 @@ class _Followed:
     """A commitment with what followed it so far."""
 
     __slots__ = (
-        "_asked", "_came", "_contact", "_failed", "_made", "_owned", "_signed", "answered",
-        "heard", "left", "message_id", "promise", "settled", "text",
+        "_asked", "_came", "_contact", "_failed", "_made", "_owned", "_record", "_signed",
+        "answered", "heard", "left", "message_id", "promise", "settled", "text",
     )  # fmt: skip
 
     def __init__(self, promise: _Promise, message: Message) -> None:
@@ -638,6 +639,7 @@ class _Followed:
         self.message_id = message.id
         self.text = message.text[promise.start : promise.end]
         self.settled: str | None = None
+        self._record: Commitment | None = None
         self.left = _MAX_LOOKAHEAD
         self._made = message.sent_at
         self._contact = promise.by == "agent" and _CONTACT.search(self.text) is not None
@@ -726,9 +728,11 @@ class _Followed:
         return "kept" if self.answered and not self._owned else "broken"
 
     def commitment(self, now: datetime | None, lead_hours: float) -> Commitment:
-        """Return the record."""
+        """Return the record; that of a settled one is made once."""
+        if self._record is not None:
+            return self._record
         promise = self.promise
-        return Commitment(
+        record = Commitment(
             message_id=self.message_id,
             by=promise.by,
             text=self.text,
@@ -737,3 +741,6 @@ class _Followed:
             due=promise.due,
             state=self.state(now, lead_hours),
         )
+        if self.settled is not None:
+            self._record = record
+        return record

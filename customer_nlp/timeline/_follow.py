@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from customer_nlp.records import Message
+from customer_nlp.records import Evidence, Message
 from customer_nlp.timeline._commitments import LEAD_HOURS, Commitments
 from customer_nlp.timeline._conflicts import Conflicts, Questions
 
@@ -25,29 +25,47 @@ _NTH: Final = re.compile(
     rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b", re.IGNORECASE
 )
 _TIMES: Final = re.compile(
-    r"\b(?:written|called|rung|phoned|e-?mailed|mailed|reported|asked|contacted|raised|told)\b"
+    r"\b(?:written|called|rung|phoned|e-?mailed|mailed|reported|asked|contacted|raised|told)\b(?!\s(?:me|us)\b)"
     rf"[^.!?\n]{{0,40}}?\b(?:(\d{{1,2}})|({'|'.join(_WORDS)}))(?:\s+times)?\b",
     re.IGNORECASE,
 )
 MAX_REPORTS: Final = 20
 _NO_CALLS: Final = re.compile(
-    r"\b(?:(?:do\snot|don['’]t|please\sno|stop|no\smore)\s(?:call|phone|ring)(?:s|ing)?\b"
+    r"\b(?:(?:do\snot|don['’]t|please\sno|stop|no\smore)\s(?:call|phone|ring)(?:s|ing)?\b(?!\sme\san?\b)"
     r"|(?:in\swriting|by\s(?:e-?mail|letter|text))\s(?:only|please)\b"
-    r"|(?:e-?mail|write|writing)\sonly\b|(?:can(?:no|['’])t|cannot)\s(?:talk|speak|phone)\b)",
+    r"|(?:e-?mail|writing)\sonly\b|\bwrite\sonly[.,;!]|(?:can(?:no|['’])t|cannot)\s(?:talk|speak|phone)\b)",
     re.IGNORECASE,
 )
 
 
 def reports(text: str) -> int:
     """Return the n of "the nth time" that a customer states, or 0. Cost: linear in the text."""
-    counts = [_number(match[1], match[2]) for match in _NTH.finditer(text)]
+    return _stated(text)[0]
+
+
+def _stated(text: str) -> tuple[int, int, int]:
+    """Return the highest n, and the range of the words that state it."""
     lower = text.lower()
-    counts += [
-        _number(match[1], match[2])
-        for match in (_TIMES.finditer(text) if "times" in lower or "twice" in lower else ())
-        if "times" in match[0].lower() or (match[2] or "").lower() == "twice"
+    found = [(_number(one[1], one[2]), one.start(), one.end()) for one in _NTH.finditer(text)]
+    found += [
+        (_number(one[1], one[2]), one.start(), one.end())
+        for one in (_TIMES.finditer(text) if "times" in lower or "twice" in lower else ())
+        if "times" in one[0].lower() or (one[2] or "").lower() == "twice"
     ]
-    return max((count for count in counts if count <= MAX_REPORTS), default=0)
+    counted = [one for one in found if one[0] <= MAX_REPORTS]
+    return max(counted, key=lambda one: one[0], default=(0, 0, 0))
+
+
+def _stated_in(message: Message) -> tuple[int, Evidence | None]:
+    """Return the highest n in the new zones of a message, and the words."""
+    best: tuple[int, Evidence | None] = (0, None)
+    zones = [(zone.start, zone.end) for zone in message.zones_of("new")]
+    for first, last in zones if message.zones else [(0, len(message.text))]:
+        count, start, end = _stated(message.text[first:last])
+        if count > best[0]:
+            start, end = first + start, first + end
+            best = count, Evidence(start, end, message.text[start:end], message.id)
+    return best
 
 
 def _number(digits: str | None, word: str | None) -> int:
@@ -106,6 +124,8 @@ class Timeline:
         #: Messages of the customer's that people wrote and we can see.
         self.contacts = 0
         self.reports = 0
+        #: The nth report that the customer's last message states, and the words.
+        self.stated: tuple[int, Evidence | None] = (0, None)
         #: The last message that somebody wrote to the other side, and the last of ours.
         self.last: Message | None = None
         self.last_own: Message | None = None
@@ -123,7 +143,8 @@ class Timeline:
         self.last = message
         if message.role == "customer":
             self.contacts += 1
-            self.reports = max(self.reports, reports(message.new_text))
+            self.stated = _stated_in(message)
+            self.reports = max(self.reports, self.stated[0])
             self.no_calls |= _NO_CALLS.search(message.new_text) is not None
             self._waiting_since = self._waiting_since or message.sent_at
         else:
