@@ -84,12 +84,13 @@ def textcat(train: Sequence[Example], test: Sequence[Example], column: int) -> F
 def _textcat(texts: tuple[str, ...], wanted: bytes, asked: tuple[str, ...]) -> Floats | None:
     try:
         import spacy
+        import thinc.api
         from spacy.training import Example as Pair
     except ImportError:
         return None
     labels = np.frombuffer(wanted, np.bool_).reshape(len(texts), -1)
     names = [str(column) for column in _FIRST_GRADES]
-    spacy.util.fix_random_seed(0)
+    thinc.api.fix_random_seed(0)
     nlp = spacy.blank("en")
     nlp.add_pipe("textcat_multilabel")
     pairs = [
