@@ -74,7 +74,7 @@ _NUMBERS: Final = {
     "thirty": 30, "forty": 40, "fifty": 50, "decade": 10,
 }  # fmt: skip
 _COUNT: Final = rf"(?:\d{{1,2}}|{'|'.join(_NUMBERS)})(?:[ -](?:one|two|three|four|five|six))?"
-_THING: Final = r"(?P<what>(?:the|my|our|that|this|a|an)\s[\w-]+(?:\s[\w-]+){0,3})"
+_THING: Final = r"(?P<what>(?:it|them)\b|(?:the|my|our|that|this|a|an)\s[\w-]+(?:\s[\w-]+){0,3})"
 #: A title and one or two capitalised words, but no pronoun or article.
 _NAME: Final = (
     r"(?-i:(?!(?:My|Our|Your|His|Her|The|This|That|She|He|It|We|You|They|And|But|So|When|Who)\b)"

@@ -33,6 +33,8 @@ STALE_DAYS: Final = 183
 OFTEN_DAYS: Final = 30
 OFTEN_CONTACTS: Final = 3
 CALL_HOURS: Final = (8, 20)
+#: Hours are looked for at the start of a wish.
+MAX_WISH_CHARS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ class _Window:
 
 def _window(value: str) -> _Window | None:
     """Read a window of time from words such as "after 14:00" or "only on Fridays"."""
-    text = value.lower()
+    text = value[:MAX_WISH_CHARS].lower()
     days = frozenset(i for i, day in enumerate(_DAYS) if re.search(rf"\b{day}", text))
     found = list(_CLOCK.finditer(text))
     exact = [match for match in found if match["hour"]]
