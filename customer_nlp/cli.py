@@ -127,7 +127,13 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
 
     review = commands.add_parser("review", help="check a reply before it is sent")
-    review.add_argument("draft", metavar="TEXT-OR-FILE", help="the reply, or a file that holds it")
+    review.add_argument("draft", metavar="TEXT-OR-FILE",
+                        help="the reply, its file, or - for standard input")  # fmt: skip
+    review.add_argument("--thread", metavar="FILE", help="the thread that the reply answers")
+    review.add_argument("--own-domain", action="append", default=[], metavar="DOMAIN",
+                        help="a domain of ours; its mails are the agents'")  # fmt: skip
+    review.add_argument("--format", default="auto", help="of the thread; detected when missing")
+    review.add_argument("--json", action="store_true", help="print JSON")
     review.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
     review.set_defaults(run=_review)
 
@@ -143,6 +149,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--noise", action="store_true",
                        help="also list rows whose labels are likely wrong")  # fmt: skip
     train.set_defaults(run=_train)
+
+    outreach = commands.add_parser("outreach", help="decide on planned sales and survey contacts")
+    outreach.add_argument("planned", metavar="PLANNED.csv",
+                          help="columns account, kind, channel, at; about, text")  # fmt: skip
+    outreach.add_argument("--accounts", required=True, metavar="FILE", help="accounts, JSON Lines")
+    outreach.add_argument("--out", required=True, metavar="FILE", help="where to write: CSV")
+    outreach.set_defaults(run=_outreach)
 
     evaluate = commands.add_parser(
         "evaluate", help="measure a model on the corpus, beside its peers", add_help=False
@@ -351,24 +364,11 @@ def _printable(text: str) -> str:
 
 def _explain(options: argparse.Namespace) -> int:
     from customer_nlp.analyzer import as_thread, load
-    from customer_nlp.readers import read
 
     if options.source == "-":
-        raw = getattr(sys.stdin, "buffer", None)
-        thread = as_thread(_decoded(raw.read()) if raw else sys.stdin.read())
+        thread = as_thread(_standard_input())
     elif _is_path(options.source):
-        threads = read(options.source, options.format, own_domains=options.own_domain,
-                       on_error="skip")  # fmt: skip
-        wanted = (t for t in threads if options.thread in (None, t.id))
-        found = next(wanted, None)
-        if found is None:
-            raise InvalidRecordError(
-                "The source holds no message that can be read; score says why of each record."
-                if options.thread is None
-                else "The source has no such thread. Leave --thread out for the first one.",
-                field="thread",
-            )
-        thread = as_thread(found)
+        thread = _found(options.source, options.thread, options.format, options.own_domain)
     else:
         thread = as_thread(_given(options.source))
     analysis = load(options.model).analyze(
@@ -377,6 +377,28 @@ def _explain(options: argparse.Namespace) -> int:
     record = analysis.to_dict()
     _print_thread(_console(), thread, record)
     return 0
+
+
+def _standard_input() -> str:
+    raw = getattr(sys.stdin, "buffer", None)
+    return _decoded(raw.read()) if raw else sys.stdin.read()
+
+
+def _found(source: str, name: str | None, kind: str, own_domains: Sequence[str]) -> Thread:
+    """Return the thread of a source that is called so, or the first."""
+    from customer_nlp.analyzer import as_thread
+    from customer_nlp.readers import read
+
+    threads = read(source, kind, own_domains=own_domains, on_error="skip")
+    found = next((thread for thread in threads if name in (None, thread.id)), None)
+    if found is None:
+        raise InvalidRecordError(
+            "The source holds no message that can be read; score says why of each record."
+            if name is None
+            else "The source has no such thread. Leave --thread out for the first one.",
+            field="thread",
+        )
+    return as_thread(found)
 
 
 def _is_path(source: str) -> bool:
@@ -459,22 +481,20 @@ def _clean(text: str) -> str:
 def _review(options: argparse.Namespace) -> int:
     from customer_nlp.analyzer import load
 
-    path = Path(options.draft)
-    if not _is_path(options.draft):
-        draft = _given(options.draft)
-    elif path.is_file():
-        draft = _decoded(path.read_bytes())
-    else:
-        raise SourceError(
-            "Expected a reply as text or the file that holds it; got a folder or a device. "
-            "Name the file.",
-            source=options.draft,
-        )
-    review = load(options.model).review(draft)
+    draft = _draft(options.draft)
+    thread = None
+    if options.thread is not None:
+        thread = _found(options.thread, None, options.format, options.own_domain)
+    review = load(options.model).review(draft, thread)
+    if options.json:
+        print(json.dumps(review.to_dict(), ensure_ascii=False, indent=1))
+        return 0
     console = _console()
     for finding in review.findings:
         _say(console, f"{finding.name}: {finding.because}")
         _say(console, f"  “{_printable(draft[finding.start : finding.end])}”")
+        for cited in finding.cites:
+            _say(console, f"  see {_printable(cited.message_id or '')}: “{_printable(cited.text)}”")
         _say(console, f"  better: {finding.better}")
     if review.clean:
         _say(console, "clean")
@@ -496,6 +516,33 @@ def _train(options: argparse.Namespace) -> int:
                                     curve=options.curve)  # fmt: skip
         for line in checks:
             _say(console, line)
+    return 0
+
+
+def _draft(source: str) -> str:
+    if source == "-":
+        return _standard_input()
+    if not _is_path(source):
+        return _given(source)
+    if not Path(source).is_file():
+        raise SourceError(
+            "Expected a reply as text or the file that holds it; got a folder or a device. "
+            "Name the file.",
+            source=source,
+        )
+    return _decoded(Path(source).read_bytes())
+
+
+def _outreach(options: argparse.Namespace) -> int:
+    from customer_nlp.batch import outreach
+
+    summary = outreach(options.planned, options.accounts, options.out)
+    console = _console()
+    for line in summary.lines():
+        _say(console, line)
+    _say(console, f"written: {options.out}")
+    if summary.rejected:
+        _say(console, f"rejected rows: {options.out}.rejects.jsonl")
     return 0
 
 

@@ -127,6 +127,31 @@ def test_bytes_that_are_no_utf8_are_still_read(tmp_path: Path, monkeypatch, caps
     assert "the caf\ufffd order" in shown
 
 
+def test_review_shows_the_words_and_where_it_was_given(tmp_path: Path, monkeypatch, capsys):
+    thread = tmp_path / "t.jsonl"
+    row = {"text": "Order number FH-20931 came broken, photos attached.", "thread": "t", "id": "m1"}
+    thread.write_text(json.dumps(row) + "\n")
+    draft = "Dear customer, please send us your order number and a photo."
+    assert main(["review", draft, "--thread", str(thread)]) == 0
+    shown = capsys.readouterr().out
+    assert f"asks_again: the reply asked for something already given\n  “{draft}”\n  see " in shown
+    assert "FH-20931" in shown
+    monkeypatch.setattr("sys.stdin", io.StringIO(draft))
+    assert main(["review", "-", "--thread", str(thread), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert "asks_again" in [one["name"] for one in found]
+
+
+def test_outreach_prints_a_sum(tmp_path: Path, capsys):
+    planned, known, out = (tmp_path / name for name in ("p.csv", "a.jsonl", "o.csv"))
+    planned.write_text("account,kind,channel,at\njo,sales,email,2026-05-05T10:00:00Z\n")
+    known.write_text('{"id": "jo"}\n')
+    assert main(["outreach", str(planned), "--accounts", str(known), "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "1 planned = 1 go + 0 hold + 0 correct_record + 0 rejected" in shown
+    assert out.read_text().splitlines()[1].startswith("jo,sales,email")
+
+
 def test_a_folder_is_no_draft(tmp_path: Path, capsys):
     assert main(["review", str(tmp_path)]) == 2
     assert "got a folder" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Sources to sinks: whole inboxes scored, nothing lost, the same bytes however it is run.
 
-`score` is the whole public face. Below it: ``_summary`` (what became of every record),
+`score` and `outreach` are the public face. Below: ``_summary`` (what became of every record),
 ``_sinks`` (records to bytes), ``_spool`` (output under way, safe against a kill), ``_rejects``,
 ``_stamps`` (is a source still what it was) and ``_since`` (what changed since the last run).
 """
@@ -24,10 +24,11 @@ from typing import Any, Final
 
 from customer_nlp.analyzer import Analyzer, load
 from customer_nlp.artifacts import MANIFEST
+from customer_nlp.batch._outreach import OutreachSummary, outreach
 from customer_nlp.batch._rejects import RejectsFile, rejects_path
 from customer_nlp.batch._since import Since
 from customer_nlp.batch._sinks import CSV_COLUMNS, PARTITIONS, Sink, sink_for
-from customer_nlp.batch._spool import Spool
+from customer_nlp.batch._spool import Spool, keep_apart
 from customer_nlp.batch._stamps import Stamp, check_unbroken, stamp
 from customer_nlp.batch._summary import Progress, Summary
 from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceError
@@ -36,7 +37,15 @@ from customer_nlp.readers import Threads, read
 from customer_nlp.records import Thread
 from customer_nlp.timeline import LEAD_HOURS
 
-__all__ = ["CSV_COLUMNS", "PARTITIONS", "Progress", "Summary", "score"]
+__all__ = [
+    "CSV_COLUMNS",
+    "PARTITIONS",
+    "OutreachSummary",
+    "Progress",
+    "Summary",
+    "outreach",
+    "score",
+]
 
 #: Threads handed to a worker at once; results do not depend on it.
 _CHUNK: Final = 64
@@ -126,7 +135,7 @@ def score(
         raise InvalidRecordError(f"The jobs must be at least 1; got {jobs}.", field="jobs")
     paths = [Path(os.fsdecode(source)) for source in sources]
     state = Path(since_state) if since_state is not None else None
-    _keep_apart([target, rejects_path(target), *([state] if state else [])], paths)
+    keep_apart([target, rejects_path(target), *([state] if state else [])], paths)
     domains = tuple(own_domains)
     if policy is not None and policy.calls_per_day is not None:
         raise InvalidRecordError(
@@ -164,25 +173,6 @@ def score(
 def _digest(*values: object) -> str:
     said = json.dumps([str(value) for value in values])
     return hashlib.sha256(said.encode()).hexdigest()
-
-
-def _keep_apart(written: Sequence[Path], sources: Sequence[Path]) -> None:
-    """Refuse to write over what is read: a table may end with .csv or .jsonl too."""
-    for number, path in enumerate(written):
-        others = [*sources, *written[number + 1 :]]
-        if any(path == other or _is_same(path, other) for other in others):
-            raise InvalidRecordError(
-                "The output must be another file than the sources and the state; got one of them. "
-                "Choose another name.",
-                field="out",
-            )
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except (OSError, ValueError):  # no such file: `read` says so of a source
-        return False
 
 
 @dataclass(frozen=True, slots=True)

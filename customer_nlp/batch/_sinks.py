@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from customer_nlp.codebook import CORE_SIGNALS
 from customer_nlp.errors import InvalidRecordError, MissingExtraError, SourceError
 
-__all__ = ["CSV_COLUMNS", "PARTITIONS", "Sink", "json_line", "sink_for"]
+__all__ = ["CSV_COLUMNS", "PARTITIONS", "Sink", "csv_block", "json_line", "sink_for"]
 
 CSV_COLUMNS: Final = (
     "thread_id", "after", "primary", "probability", "channel", "timing", "actions", "avoid",
@@ -95,7 +95,8 @@ def json_line(record: Record) -> bytes:
     return line.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _csv_block(rows: Iterator[Sequence[object]]) -> bytes:
+def csv_block(rows: Iterator[Sequence[object]]) -> bytes:
+    """Return rows as CSV; no cell of them is one that a spreadsheet would run."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([_safe_cell(value) for value in row] for row in rows)
     return text.getvalue().encode("utf-8", "backslashreplace")
@@ -110,8 +111,8 @@ def _safe_cell(value: object) -> object:
 
 _JSONL: Final = Sink(b"", lambda records: b"".join(map(json_line, records)))
 _CSV: Final = Sink(
-    _csv_block(iter([CSV_COLUMNS])),
-    lambda records: _csv_block(tuple(_flat(record).values()) for record in records),
+    csv_block(iter([CSV_COLUMNS])),
+    lambda records: csv_block(tuple(_flat(record).values()) for record in records),
 )
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
-from customer_nlp.errors import SourceError
+from customer_nlp.errors import InvalidRecordError, SourceError
 
-__all__ = ["Spool", "fresh", "in_place", "said_plainly"]
+__all__ = ["Spool", "fresh", "in_place", "keep_apart", "said_plainly"]
 
 _CHECK_CHARS: Final = 16
 
@@ -243,3 +243,22 @@ def _compare(theirs: Mapping[str, str], ours: Mapping[str, str], path: Path) -> 
             "without --resume to start anew.",
             source=str(path),
         )
+
+
+def keep_apart(written: Sequence[Path], sources: Sequence[Path]) -> None:
+    """Refuse to write over what is read: a table may end with .csv or .jsonl too."""
+    for number, path in enumerate(written):
+        others = [*sources, *written[number + 1 :]]
+        if any(path == other or _is_same(path, other) for other in others):
+            raise InvalidRecordError(
+                "The output must be another file than the sources and the state; got one of them. "
+                "Choose another name.",
+                field="out",
+            )
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):  # no such file: `read` says so of a source
+        return False

@@ -1,0 +1,411 @@
+"""What is known of one customer over all threads: merged, forgotten, rolled up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from customer_nlp.accounts._facts import Fact, told
+from customer_nlp.codebook import MAX_GRADE
+from customer_nlp.errors import InvalidRecordError
+from customer_nlp.records import Analysis, Thread
+
+__all__ = ["Account", "Contact", "Matter", "Standing", "gather"]
+
+#: After this time what a customer showed counts half.
+HALF_LIFE_DAYS: Final = 60.0
+MAX_ABOUT_CHARS: Final = 300
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Matter:
+    """A thread as the account remembers it.
+
+    Parameters
+    ----------
+    at : datetime
+        When the customer last wrote.
+    open : bool
+        Whether anything is still to be done.
+    frustration, churn_risk : int, default=0
+        Grade at its end.
+    id : str, default=''
+        Of the thread.
+    about : str, default=''
+        What it was about: a summary, or the customer's last words.
+    """
+
+    at: datetime
+    open: bool
+    frustration: int = 0
+    churn_risk: int = 0
+    id: str = ""
+    about: str = ""
+
+    @property
+    def severity(self) -> float:
+        """How bad it was: 0 for a content customer to 1 for one who is leaving in anger."""
+        worst = max(self.frustration, self.churn_risk) / MAX_GRADE
+        return min(1.0, worst + (0.2 if self.open else 0.0))
+
+    def __repr__(self) -> str:
+        return f"Matter(open={self.open}, frustration={self.frustration})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Contact:
+    """A contact by us.
+
+    Parameters
+    ----------
+    kind : str
+        ``sales``, ``renewal``, ``survey``, ``follow_up``, ``check_in`` or ``service``.
+    channel : str
+        ``phone``, ``email``, ``sms`` or ``visit``.
+    at : datetime
+        When.
+    about : str, default=''
+        The product, contract or repair that it is about.
+    about_at : datetime, optional
+        When that was; where it is missing, a month named in `about` or `text` is taken.
+    text : str, default=''
+        What we would say.
+    """
+
+    kind: str
+    channel: str
+    at: datetime
+    about: str = ""
+    about_at: datetime | None = None
+    text: str = ""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Contact:
+        """Build a contact from plain data; unknown keys are ignored."""
+        at = _moment(record.get("at"))
+        if at is None:
+            raise InvalidRecordError("A contact needs 'at', a date and time.", field="at")
+        return cls(
+            str(record.get("kind", "sales")),
+            str(record.get("channel", "phone")),
+            at,
+            str(record.get("about", "")),
+            _moment(record.get("about_at")),
+            str(record.get("text") or ""),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "kind": self.kind,
+            "channel": self.channel,
+            "at": _iso(self.at),
+            "about": self.about,
+            "about_at": _iso(self.about_at),
+            "text": self.text,
+        }
+
+    def __repr__(self) -> str:
+        return f"Contact(kind={self.kind!r}, channel={self.channel!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account stands at a time, over all its threads.
+
+    Parameters
+    ----------
+    risk : float
+        0 to 1, a score: how much of what the customer suffered still counts, by age.
+    open_matters : tuple of Matter
+        Still to be done, oldest first.
+    last_good, last_bad : Matter or None
+        The last thread that ended well, and the last with annoyance or a sign of leaving.
+    because : tuple of str
+        Plain reasons, one for each of these that is there.
+    """
+
+    risk: float
+    open_matters: tuple[Matter, ...]
+    last_good: Matter | None
+    last_bad: Matter | None
+    because: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Account:
+    """What is known of one customer.
+
+    Parameters
+    ----------
+    id : str
+        Of the account.
+    facts : frozenset of Fact
+        In no order: merging is the same whichever comes first.
+    matters : tuple of Matter
+        Threads, oldest first.
+    contacts : tuple of Contact
+        Contacts by us, oldest first.
+    timezone : str, optional
+        IANA name of where they live, such as ``Europe/Berlin``; hours for calls are judged there.
+    owns : frozenset of str
+        What they have from us.
+    """
+
+    id: str = "account"
+    facts: frozenset[Fact] = frozenset()
+    matters: tuple[Matter, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    timezone: str | None = None
+    owns: frozenset[str] = frozenset()
+
+    def local(self, moment: datetime) -> datetime:
+        """Return a moment on the customer's clock, UTC where that is unknown."""
+        if self.timezone is None:
+            return moment.astimezone(UTC)
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone))
+        except (KeyError, ValueError, OSError) as error:
+            raise InvalidRecordError(
+                "The timezone of an account must be an IANA name, such as Europe/Berlin.",
+                field="timezone",
+            ) from error
+
+    def merge(self, other: Account) -> Account:
+        """Return both accounts' knowledge as one; neither order nor repetition matters."""
+        matters: dict[tuple[datetime, str], Matter] = {}
+        for one in sorted(self.matters + other.matters, key=_key):
+            matters[one.at, one.id] = one
+        contacts = set(self.contacts + other.contacts)
+        return Account(
+            min(self.id, other.id),
+            self.facts | other.facts,
+            tuple(matters[key] for key in sorted(matters)),
+            tuple(sorted(contacts, key=lambda one: sorted(one.to_dict().items(), key=str))),
+            min(filter(None, (self.timezone, other.timezone)), default=None),
+            self.owns | other.owns,
+        )
+
+    def learn(self, thread: Thread, analysis: Analysis | None = None) -> Account:
+        """Return the account with what a thread tells.
+
+        Parameters
+        ----------
+        thread : Thread
+            The customer's own words give facts (see `told`).
+        analysis : Analysis, optional
+            Of the thread; gives a `Matter` where the last customer message has a date.
+        """
+        matter = None if analysis is None else _matter(thread, analysis)
+        new = Account(self.id, told(thread), () if matter is None else (matter,))
+        return self.merge(new)
+
+    def standing(self, now: datetime, *, half_life_days: float = HALF_LIFE_DAYS) -> Standing:
+        """Roll the threads up to how the account stands.
+
+        Parameters
+        ----------
+        now : datetime
+            Aware; later threads are left out.
+        half_life_days : float, default=60
+            After this time a closed matter counts half; open ones do not fade.
+        """
+        if half_life_days <= 0:
+            raise InvalidRecordError(
+                f"The half_life_days must be above 0; got {half_life_days!r}.",
+                field="half_life_days",
+            )
+        past = [one for one in self.matters if one.at <= now]
+        calm = 1.0
+        for one in past:
+            age = 0.0 if one.open else (now - one.at).total_seconds() / 86400
+            calm *= 1 - one.severity * 0.5 ** (age / half_life_days)
+        left = tuple(one for one in past if one.open)
+        bad = [one for one in past if one.frustration >= 2 or one.churn_risk >= 1]
+        good = [one for one in past if not one.open and not one.frustration and not one.churn_risk]
+        last_good, last_bad = (max(group, key=_key, default=None) for group in (good, bad))
+        because = tuple(_because(left, last_good, last_bad))
+        return Standing(round(1 - calm, 4), left, last_good, last_bad, because)
+
+    def forget(self) -> Account:
+        """Return the account with nothing left but its id: no fact, thread, contact or place."""
+        return Account(self.id)
+
+    def known(self, kind: str, now: datetime) -> list[Fact]:
+        """Return the facts of a kind that hold at a time, in a fixed order."""
+        return sorted(
+            (fact for fact in self.facts if fact.kind == kind and fact.holds(now)),
+            key=lambda fact: (fact.value, fact.source or ""),
+        )
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Account:
+        """Build an account from plain data; ``to_dict`` gives it back.
+
+        Raises
+        ------
+        InvalidRecordError
+            For a fact of an unknown kind or a date that is none.
+        """
+        facts = frozenset(
+            Fact(
+                str(one.get("kind")),
+                str(one.get("value", "")),
+                _moment(one.get("at")),
+                one.get("source"),
+                _moment(one.get("expires")),
+                one.get("start"),
+                one.get("end"),
+            )
+            for one in record.get("facts", ())
+        )
+        if record.get("customer_since"):
+            facts |= {Fact("customer_since", str(record["customer_since"]))}
+        matters = []
+        for one in record.get("threads", ()):
+            at = _moment(one.get("at"))
+            if at is None:
+                raise InvalidRecordError("A thread of an account needs 'at'.", field="at")
+            matters.append(
+                Matter(
+                    at,
+                    bool(one.get("open")),
+                    int(one.get("frustration", 0)),
+                    int(one.get("churn_risk", 0)),
+                    str(one.get("id", "")),
+                    str(one.get("about") or _about(one)),
+                )
+            )
+        contacts = tuple(Contact.from_dict(one) for one in record.get("contacts", ()))
+        timezone = record.get("timezone")
+        return cls(
+            str(record.get("id", "account")),
+            facts,
+            tuple(matters),
+            contacts,
+            None if timezone is None else str(timezone),
+            frozenset(map(str, record.get("owns", ()))),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {
+            "id": self.id,
+            "timezone": self.timezone,
+            "facts": [
+                {
+                    "kind": one.kind,
+                    "value": one.value,
+                    "at": _iso(one.at),
+                    "source": one.source,
+                    "expires": _iso(one.expires),
+                    "start": one.start,
+                    "end": one.end,
+                }
+                for one in sorted(self.facts, key=lambda f: (f.kind, f.value, f.source or ""))
+            ],
+            "threads": [
+                {
+                    "id": one.id,
+                    "at": _iso(one.at),
+                    "open": one.open,
+                    "frustration": one.frustration,
+                    "churn_risk": one.churn_risk,
+                    "about": one.about,
+                }
+                for one in self.matters
+            ],
+            "contacts": [one.to_dict() for one in self.contacts],
+            "owns": sorted(self.owns),
+        }
+
+    def __repr__(self) -> str:
+        return f"Account(facts={len(self.facts)}, matters={len(self.matters)})"
+
+
+def gather(pairs: Iterable[tuple[Thread, Analysis | None]]) -> dict[str, Account]:
+    """Gather accounts from threads, one a customer.
+
+    Parameters
+    ----------
+    pairs : iterable of (Thread, Analysis or None)
+        Threads in any order, with what the analyzer said of them where that is known.
+
+    Returns
+    -------
+    dict of str to Account
+        By the address or name of the customer's first message, in lower case; threads without one
+        are left out. Memory: the accounts.
+    """
+    accounts: dict[str, Account] = {}
+    for thread, analysis in pairs:
+        senders = (one.sender for one in thread.messages if one.role == "customer" and one.sender)
+        who = next(senders, "").strip().lower()
+        if who:
+            accounts[who] = accounts.get(who, Account(who)).learn(thread, analysis)
+    return accounts
+
+
+def _matter(thread: Thread, analysis: Analysis) -> Matter | None:
+    """Return the thread as its last customer message left it."""
+    texts = {one.id: one for one in thread.messages}
+    said = [one for one in analysis.messages if one.role == "customer" and one.signals]
+    if not said or said[-1].sent_at is None:
+        return None
+    last = said[-1]
+    grades = {one.name: one.grade for one in last.signals}
+    settled = analysis.recommendation.primary == "close" or "resolved" in last.cues
+    return Matter(
+        said[-1].sent_at,
+        not settled,
+        grades["frustration"],
+        grades["churn_risk"],
+        thread.id,
+        " ".join(texts[last.id].new_text.split())[:MAX_ABOUT_CHARS],
+    )
+
+
+def _because(left: tuple[Matter, ...], good: Matter | None, bad: Matter | None) -> Iterator[str]:
+    if left:
+        word = "matter is" if len(left) == 1 else "matters are"
+        yield f"{len(left)} {word} open, the oldest since {left[0].at:%Y-%m-%d}"
+    if bad is not None:
+        what = "annoyed" if bad.frustration >= 2 else "showing signs of leaving"
+        yield f"last {what} on {bad.at:%Y-%m-%d}"
+    if good is not None:
+        yield f"last content on {good.at:%Y-%m-%d}"
+
+
+def _about(record: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (record.get("summary"), record.get("last_customer_text"))))
+
+
+def _key(matter: Matter) -> tuple[datetime, str, bool, int, int, str]:
+    return (
+        matter.at, matter.id, matter.open, matter.frustration, matter.churn_risk, matter.about
+    )  # fmt: skip
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def _moment(value: object) -> datetime | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise InvalidRecordError(
+                "A date of an account must be ISO 8601, such as 2026-03-02T09:00:00Z.", field="at"
+            ) from error
+    if not isinstance(value, datetime):
+        raise InvalidRecordError(
+            f"A date of an account must be a datetime or ISO 8601; got {type(value).__name__}.",
+            field="at",
+        )
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
