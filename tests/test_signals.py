@@ -30,6 +30,7 @@ TEXTS = [
     "If this isn't sorted by Friday I'm moving to another supplier.",
     "",
     "👍",
+    "I can`t find the drivers` app",
     "WORST SERVICE EVER!!! @bank https://example.com/x 12,50 €",
 ]
 any_text = st.text(max_size=120) | st.sampled_from(TEXTS)

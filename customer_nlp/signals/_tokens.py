@@ -40,7 +40,7 @@ _URL: Final = re.compile(r"https?://[^\s\0]+")
 _MENTION: Final = re.compile(r"@\w+")
 #: Replaced one after the other: a search for a character costs less than a table for all.
 _TYPOGRAPHIC: Final = (
-    ("’", "'"), ("‘", "'"), ("`", "'"), ("´", "'"),
+    ("’", "'"), ("‘", "'"), ("´", "'"),
     ("“", '"'), ("”", '"'), ("„", '"'),
 )  # fmt: skip
 _ORDINAL_ENDINGS: Final = ("st", "nd", "rd", "th")
@@ -76,6 +76,7 @@ def token_spans(text: str) -> tuple[list[str], list[tuple[int, int]]]:
 
 
 def _plain(text: str) -> str:
+    text = text.replace("`", "'")  # ASCII itself: must not depend on what else is in the batch
     if not text.isascii():
         for typographic, plain in _TYPOGRAPHIC:
             text = text.replace(typographic, plain)
