@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from customer_nlp.analyzer import Analyzer, as_thread
 from customer_nlp.codebook import CUES, FINDINGS, action_problems
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import SCHEMA, Message, Thread
 
+SCHEMAS = Path(__file__).resolve().parents[1] / "data" / "schema"
+RECORD = Draft202012Validator(json.loads((SCHEMAS / "analysis.schema.json").read_text("utf-8")))
 ANGRY = [
     {"role": "customer", "text": "The grinder stopped again after your repair.",
      "sent_at": "2026-03-02T09:00:00Z", "id": "a"},
@@ -38,6 +42,7 @@ turns = st.lists(
 def check_record(record: dict, thread: Thread) -> None:
     """The invariants of the record, whatever the thread."""
     assert record["schema"] == SCHEMA
+    RECORD.validate(record)
     advice = record["recommendation"]
     texts = {message.id: message.text for message in thread.messages}
     if advice["abstained"] is None:
