@@ -47,7 +47,7 @@ def test_table_has_the_shape_of_the_contract(analyzer: Analyzer):
     assert ((table.probability >= 0) & (table.probability <= 1)).all()
     assert ((table.grade >= 0) & (table.grade <= 3)).all()
     assert len(table) == len(TEXTS)
-    assert repr(table) == "SignalTable(messages=7)"
+    assert repr(table) == f"SignalTable(messages={len(TEXTS)})"
 
 
 def test_table_as_frame(analyzer: Analyzer):
