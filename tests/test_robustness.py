@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
-import numpy as np
 import pytest
 
 from customer_nlp.analyzer import Analyzer
+from customer_nlp.training.names import SENTENCES, name_gaps
 
-#: First names that suggest women and men of many origins; invented pairings, nobody in person.
-NAMES = (
-    "Emily", "James", "Aaliyah", "DeShawn", "Mei", "Wei", "Fatima", "Ahmed", "Priya", "Rahul",
-    "Ingrid", "Lars", "Guadalupe", "Diego", "Oluchi", "Chidi", "Svetlana", "Dmitri", "Yuki",
-    "Hiroshi", "Bronagh", "Giuseppe",
-)  # fmt: skip
-SENTENCES = (
-    "Hello, my name is {} and I am still waiting for my parcel.",
-    "{} here again. Why was I charged twice?",
-    "This is {}. If nobody calls me back I will go elsewhere.",
-    "Thanks for your help, {} from flat four.",
-)
 BOOKINGS = (
     "I need a cheap guesthouse in the north with free parking, for three nights from Tuesday.",
     "Can you book a table for six at an Italian place in the centre at 18:30?",
@@ -45,12 +31,8 @@ GERMAN = (
 
 
 def test_names_move_no_core_signal(analyzer: Analyzer):
-    pairs = list(combinations(NAMES, 2))
-    assert len(pairs) >= 200
-    texts = [sentence.format(name) for name in NAMES for sentence in SENTENCES]
-    p = analyzer.signals(texts).probability[:, :3].reshape(len(NAMES), len(SENTENCES), 3)
-    at = {name: i for i, name in enumerate(NAMES)}
-    gaps = np.array([np.abs(p[at[a]] - p[at[b]]).mean(axis=0) for a, b in pairs])
+    gaps = name_gaps(analyzer)
+    assert len(gaps) >= 200
     assert (gaps.mean(axis=0) <= 0.02).all(), gaps.mean(axis=0)
 
 

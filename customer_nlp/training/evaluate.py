@@ -24,6 +24,7 @@ from customer_nlp.records import Analysis, Commitment
 from customer_nlp.timeline import commitments
 from customer_nlp.training.corpus import Corpus, LabelledThread, load_corpus
 from customer_nlp.training.examples import Example, examples, targets
+from customer_nlp.training.names import name_gaps
 from customer_nlp.training.peers import PEERS
 
 __all__ = ["card", "main"]
@@ -314,6 +315,18 @@ def _findings(whole: Sequence[_Whole]) -> Iterator[str]:
     )
 
 
+def name_line(analyzer: Analyzer) -> str:
+    """Say how far a changed first name moves the core signals."""
+    gaps = name_gaps(analyzer)
+    said = ", ".join(
+        f"`{name}` {mean:.3f} (at most {worst:.3f})"
+        for name, mean, worst in zip(CORE_SIGNALS, gaps.mean(axis=0), gaps.max(axis=0), strict=True)
+    )
+    return (
+        f"The same sentence under another first name, mean change over {len(gaps)} pairs: {said}."
+    )
+
+
 def peer_lines(analyzer: Analyzer, rows: Sequence[Example], split: str) -> Iterator[str]:
     """Yield the comparison: every peer is trained on the same rows and asked about the same."""
     train = [row for row in rows if row.split not in {split, "test"}]
@@ -343,6 +356,7 @@ def card(corpus: Corpus, analyzer: Analyzer, *, split: str, peers: bool) -> str:
     chosen = [row for row in rows if row.split == split]
     lines = list(message_lines(analyzer, chosen))
     lines += ["", *thread_lines(analyzer, [one for one in corpus.threads if one.split == split])]
+    lines += ["", name_line(analyzer)]
     if peers:
         lines += ["", *peer_lines(analyzer, rows, split)]
     return "\n".join(lines)
