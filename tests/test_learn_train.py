@@ -179,8 +179,8 @@ def test_a_signal_from_a_few_examples_and_phrases(tmp_path: Path):
          "Where is my parcel?", "Thanks so much!", "The invoice is wrong again."]
     )["mentions_rival"]  # fmt: skip
     assert (p[:2] >= 0.95).all()
-    assert (p[2:4] > 0.4).all()
-    assert (p[4:] < 0.2).all()
+    assert (p[4:] < 0.5).all()
+    assert p[2:4].min() > p[4:].max()
 
 
 def test_signals_are_added_one_after_the_other_and_replaced(tmp_path: Path):

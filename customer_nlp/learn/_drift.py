@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from customer_nlp.codebook import MAX_GRADE
 from customer_nlp.errors import InvalidRecordError, TooLittleDataError
 from customer_nlp.learn._features import Shipped, as_texts, shipped
 from customer_nlp.learn._intervals import group_numbers, same_length
@@ -184,17 +185,24 @@ class _Batch:
     ) -> _Batch:
         rows = as_texts(texts)
         numbers = group_numbers(groups, len(rows))
-        table, hidden = base.whole.table(rows), base.model.score(rows).hidden
+        scores = base.whole.score(rows)
+        parts = (scores.graded[:, ::MAX_GRADE], scores.cues, scores.own)
+        shown = np.concatenate(parts, axis=1).astype(np.float64)
+        names = base.whole.signal_names
         residuals = {}
         for name, given in (labels or {}).items():
             y = np.asarray(given, np.float64)
             same_length(texts=rows, labels=y)
-            p = table[name]
+            if name not in names:
+                raise InvalidRecordError(
+                    f"The labels must be called like signals; got {name}.", field="labels"
+                )
+            p = shown[:, names.index(name)]
             residuals[name] = _means(y - p, numbers)
             # moves when high probabilities come true too seldom and low ones too often
             residuals[f"{name} (slope)"] = _means((y - p) * (2 * p - 1), numbers)
-        prior = _means(table.probability.astype(np.float64), numbers)
-        return cls(prior, _means(hidden.astype(np.float64), numbers), residuals)
+        hidden = scores.hidden.astype(np.float64)
+        return cls(_means(shown, numbers), _means(hidden, numbers), residuals)
 
 
 def _means(rows: Floats, numbers: npt.NDArray[np.intp]) -> Floats:

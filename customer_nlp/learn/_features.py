@@ -138,7 +138,9 @@ class Features:
         self.scale = spread / DENSE_SCALE
         known = Vocabulary(base.tokens)
         found = _own_words(texts, known) if words else []
-        self.own_words = tuple(w for w in dict.fromkeys([*own_words, *found]) if w not in known)
+        unknown = known.shipped_rows - 1  # numbers and the like have rows of their kind
+        wanted = dict.fromkeys([*own_words, *found])
+        self.own_words = tuple(word for word in wanted if known[word] == unknown)
         self.linear = LinearFeatures(Vocabulary(base.tokens, self.own_words), texts)
         self.words = words
         meaning = self._meaning(base, self.linear.matrix(texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 #: Candidates for each text to label: the most uncertain are clustered, so that no two are alike.
 _CANDIDATES: Final = 5
+_LEAST_LABELS: Final = 6
 _WEIGHTS: Final = {"linear": 1, "quadratic": 2, "none": 0}
 
 
@@ -54,8 +56,8 @@ def suggest(
 
     Returns
     -------
-    ndarray of shape (min(n, len(pool)),)
-        Positions in the pool, the most uncertain first.
+    ndarray of shape (n,)
+        Positions in the pool, the most uncertain first; fewer when fewer texts are distinct.
 
     References
     ----------
@@ -65,8 +67,12 @@ def suggest(
     if n < 1 or not texts:
         raise InvalidRecordError("Expected a pool of texts and an n of at least 1.", field="n")
     doubt = np.ones(len(texts)) if classifier is None else _doubt(classifier, texts)
-    count = min(len(texts), len(texts) if classifier is None else _CANDIDATES * n)
-    chosen = np.argsort(-doubt, kind="stable")[:count]
+    order = np.argsort(-doubt, kind="stable")
+    first_of: dict[str, int] = {}
+    for i in order.tolist():
+        first_of.setdefault(texts[i], i)  # one of equal texts is enough
+    chosen = np.array(list(first_of.values()), np.intp)
+    chosen = chosen if classifier is None else chosen[: _CANDIDATES * n]
     if len(chosen) <= n:
         return chosen
     vectors = shipped(model).dense_of([texts[i] for i in chosen])
@@ -89,10 +95,13 @@ def _doubt(classifier: Any, texts: list[str]) -> Floats:
 def _spread(vectors: Floats, doubt: Floats, n: int, seed: int) -> npt.NDArray[np.intp]:
     """Return one row of each of n clusters, that nearest to its centre."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     x = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 0.3)
     kind = KMeans if len(x) <= 5000 else MiniBatchKMeans
-    fitted = kind(n, n_init=1, random_state=seed, max_iter=50).fit(x, sample_weight=doubt)
+    with warnings.catch_warnings():  # unlike texts may have equal vectors: rows are added below
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = kind(n, n_init=1, random_state=seed, max_iter=50).fit(x, sample_weight=doubt)
     distance = ((x - fitted.cluster_centers_[fitted.labels_]) ** 2).sum(axis=1)
     order = np.lexsort((distance, fitted.labels_))
     first = np.append(True, np.diff(fitted.labels_[order]) != 0)
@@ -227,6 +236,11 @@ def learning_curve(
 
     from customer_nlp.learn._estimators import SignalClassifier
 
+    if min(sizes, default=0) < _LEAST_LABELS:
+        raise InvalidRecordError(
+            f"The sizes must be at least {_LEAST_LABELS} labels; got {min(sizes, default=0)}.",
+            field="sizes",
+        )
     rows, y = as_texts(texts), np.asarray(labels, int)
     numbers = group_numbers(groups, same_length(texts=rows, labels=y))
     column = start_column(name) if name else None
@@ -236,7 +250,7 @@ def learning_curve(
     splits = GroupShuffleSplit(repeats, test_size=0.3, random_state=seed).split(rows, y, numbers)
     for repeat, (train, test) in enumerate(splits):
         rng = np.random.default_rng((seed, repeat))
-        order = _positives_early(rng.permutation(train), y, min(sizes))
+        order = _positives_early(rng.permutation(train), y)
         held = [rows[i] for i in test]
         if order is None or not y[test].any():
             continue
@@ -261,11 +275,11 @@ def learning_curve(
 
 
 def _positives_early(
-    order: npt.NDArray[np.intp], y: npt.NDArray[np.intp], least: int
+    order: npt.NDArray[np.intp], y: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.intp] | None:
     """Bring three positives (and negatives) among the first of a random order."""
     early = [order[y[order] == answer][:3] for answer in (1, 0)]
-    if min(map(len, early)) < 3 or least < 6:
+    if min(map(len, early)) < 3:
         return None
     first = np.concatenate(early)
     return np.concatenate([first, order[~np.isin(order, first)]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -268,8 +268,6 @@ def _with_money(
     resamples: int,
     seed: int,
 ) -> OperatingPoint:
-    from dataclasses import replace
-
     if costs is not None:
         whole = _costs_of_cuts(ranked, np.ones(len(numbers)), costs)
         drawn = [

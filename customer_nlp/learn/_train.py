@@ -209,7 +209,8 @@ def add_signal(
     counterexamples : sequence of str
         Messages that look alike and do not show it.
     ordinary : sequence of str, optional
-        Messages of the usual kind, such as a day of one's own inbox; by default sixty made-up ones.
+        Messages of the usual kind, such as a day of one's own inbox; by default seventy made-up
+        ones.
     model : str or Path, optional
         What to start from; signals of one's own in it are kept.
 
