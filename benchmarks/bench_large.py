@@ -122,8 +122,8 @@ def main() -> int:
             ("mbox: time / mailbox + payload decoding", f"{ratio:.2f}x", "<= 2.5x"),
             ("mbox: peak memory, all processes", f"{ours.peak:,.0f} MB", "<= 600 MB"),
         ]
-        ours = run(sheet, folder / "o.jsonl", *jobs)
         table(rows)
+        ours = run(sheet, folder / "o.jsonl", *jobs)
         rows = [
             (f"CSV, {messages:,} messages: messages/s", rate(messages, ours.seconds), ""),
             ("CSV: messages a processor second", rate(messages, ours.processor), ""),
