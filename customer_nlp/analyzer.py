@@ -380,7 +380,7 @@ class Analyzer:
         judged = self._reviewer.judge([scored], only_last=True)[0] if self._reviewer else {}
         step = _Step(scored[last], in_context=False, calls=False, view=None)
         [shown] = self._shown([step], [judged.get(last)])
-        return Review(shown.analysis.findings)
+        return Review(shown.analysis.findings, draft)
 
     def check_outreach(
         self, planned: Contact | Mapping[str, Any], account: Account | Mapping[str, Any]

@@ -157,6 +157,14 @@ def _parser() -> argparse.ArgumentParser:
     outreach.add_argument("--out", required=True, metavar="FILE", help="where to write: CSV")
     outreach.set_defaults(run=_outreach)
 
+    report = commands.add_parser("report", help="one page: what is on fire, why, and what to do")
+    report.add_argument("analyses", nargs="+", metavar="ANALYSES",
+                        help="what score wrote: .jsonl or .parquet")  # fmt: skip
+    report.add_argument("-o", "--out", required=True, metavar="FILE", help="the page: .html")
+    report.add_argument("--listed", type=int, metavar="N",
+                        help="threads listed under each number; totals are exact")  # fmt: skip
+    report.set_defaults(run=_report)
+
     evaluate = commands.add_parser(
         "evaluate", help="measure a model on the corpus, beside its peers", add_help=False
     )
@@ -543,6 +551,17 @@ def _outreach(options: argparse.Namespace) -> int:
     _say(console, f"written: {options.out}")
     if summary.rejected:
         _say(console, f"rejected rows: {options.out}.rejects.jsonl")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from customer_nlp import report
+
+    listed = {} if options.listed is None else {"listed": options.listed}
+    threads = report.write(options.analyses, options.out, **listed)
+    console = _console()
+    _say(console, f"{threads} threads")
+    _say(console, f"written: {options.out}")
     return 0
 
 

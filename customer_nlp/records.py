@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from customer_nlp.codebook import ACTIONS, CHANNELS, FINDINGS, MAX_GRADE, ROLES, SIGNALS, TIMINGS
 from customer_nlp.errors import InvalidRecordError
+from customer_nlp.markup import analysis_html, review_html, thread_html
 
 __all__ = [
     "ABSTENTIONS",
@@ -567,6 +568,10 @@ class Thread:
             "events": [event.to_dict() for event in self.events],
         }
 
+    def _repr_html_(self) -> str:
+        """Show the turns in a notebook: the one place where a thread's text is shown."""
+        return thread_html(self.to_dict())
+
     def __repr__(self) -> str:
         return f"Thread(messages={len(self.messages)}, channel={self.channel!r})"
 
@@ -702,9 +707,12 @@ class Review:
     ----------
     findings : tuple of Finding
         In the codebook's order; empty when the reply is clean.
+    draft : str, default=''
+        The reply, for a notebook to mark; in no record and no ``repr``.
     """
 
     findings: tuple[Finding, ...] = ()
+    draft: str = field(default="", repr=False)
 
     @property
     def clean(self) -> bool:
@@ -714,6 +722,10 @@ class Review:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
         return {"findings": [finding.to_dict() for finding in self.findings]}
+
+    def _repr_html_(self) -> str:
+        """Show the draft in a notebook, with what each finding rests on marked."""
+        return review_html(self.to_dict(), self.draft)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -1120,6 +1132,10 @@ class Analysis:
             "unanswered": [question.to_dict() for question in self.unanswered],
             "trajectory": self.trajectory.to_dict(),
         }
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what to do and why, with the words marked."""
+        return analysis_html(self.to_dict())
 
     def __repr__(self) -> str:
         primary = self.recommendation.primary

@@ -13,6 +13,7 @@ from customer_nlp.artifacts import ModelFolder
 from customer_nlp.calibration import cumulative, sigmoid
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE, SIGNALS
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
+from customer_nlp.markup import MAX_ROWS, table_html
 from customer_nlp.records import Evidence
 from customer_nlp.signals._evidence import Question, find_evidence
 from customer_nlp.signals._messages import ScoredMessage, score_messages
@@ -92,6 +93,11 @@ class SignalTable:
         for column, name in enumerate(CORE_SIGNALS):
             frame[f"{name}_grade"] = self.grade[:, column]
         return frame
+
+    def _repr_html_(self) -> str:
+        """Show the first messages in a notebook; no text is known here."""
+        rows, grades = self.probability[:MAX_ROWS].tolist(), self.grade[:MAX_ROWS].tolist()
+        return table_html(self.names, rows, grades, len(self))
 
     def __repr__(self) -> str:
         return f"SignalTable(messages={len(self)})"
