@@ -306,7 +306,7 @@ def trajectory(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.8 - 0.4 * lanes, MAX_GRADE + 0.45)
     _time_axis(ax, messages_at=[at[one.id] for one in messages], dated=dated)
     first = analysis.recommendation.primary or "no recommendation"
-    ax.set_title(f"{len(turns)} customer turns, {lanes} promises: next, {_words(first)}")
+    ax.set_title(f"Customer turns: {len(turns)}, promises: {lanes}; next: {_words(first)}")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return ax
 

@@ -31,7 +31,7 @@ __all__ = ["SILENT_HOURS", "read_records", "render", "write"]
 
 #: Silence after which a customer who showed a sign of leaving counts as gone quiet.
 SILENT_HOURS: Final = 7 * 24
-_LISTED: Final = 15
+_LISTED: Final = 10
 _REASONS: Final = 10
 _WEEKS: Final = 12
 _QUOTES: Final = 3
@@ -52,7 +52,7 @@ def write(sources: _Source | Sequence[_Source], out: _Source, *, listed: int = _
         Files for `read_records`.
     out : path
         The page; written over if it is there.
-    listed : int, default=15
+    listed : int, default=10
         Threads listed under each number at most, most urgent first. Totals stay exact.
 
     Returns
@@ -96,7 +96,7 @@ def render(analyses: Iterable[Analysis | Record], *, listed: int = _LISTED) -> s
     analyses : iterable of Analysis or of their records
         Of records that follow one another with the same thread id, as ``--every-turn`` gives them,
         the last counts. Unknown keys are ignored, missing ones are unknown.
-    listed : int, default=15
+    listed : int, default=10
         As for `write`.
 
     Returns
@@ -445,7 +445,7 @@ def _finding(name: str) -> tuple[str, str]:
     if name not in FINDINGS:
         return _words(name), ""
     because, better = verdict(name)
-    return _words(name), f"{because[:1].upper()}{because[1:]}. Better: {better}."
+    return _words(name), f"{because}. Better: {better}."
 
 
 def _heading(title: str, about: str) -> str:
@@ -470,7 +470,8 @@ def _rows(
     )
 
 
-_Quotes = Callable[[Record], Iterable[str]]
+#: Words of the thread, each with a note of ours.
+_Quotes = Callable[[Record], Iterable[tuple[object, str]]]
 
 
 def _row(
@@ -488,7 +489,7 @@ def _row(
     number = board[key]
     told = of and 0 < number.fire < number.total
     share = f"<small>{number.fire:,} on fire</small>" if told else ""
-    hinted = f'<span class="hint">{escape(hint)}</span>' if hint else ""
+    hinted = f'<span class="hint">{escape(_sentence(hint))}</span>' if hint else ""
     cases = "".join(
         _case(record, urgency[0], quotes or _action_quotes)
         for urgency, _, record in sorted(number.top, reverse=True)
@@ -524,38 +525,39 @@ def _case(record: Record, fire: int, quotes: _Quotes) -> str:
     about = [
         f"<bdi>{escape(_short(record.get('subject') or record.get('thread_id') or ''))}</bdi>",
         escape(_day(_last_date(record))),
-        escape(_wait(state)),
+        "" if action == "close" else escape(_wait(state)),
     ]
     because = "; ".join(map(str, _primary(advice).get("because") or ()))
-    said = [_short(text) for text in dict.fromkeys(quotes(record))][:_QUOTES]
-    words = "".join(f"<q><mark><bdi>{escape(text)}</bdi></mark></q>" for text in said)
+    words = "".join(
+        f"<q><mark><bdi>{escape(_short(text))}</bdi></mark></q>{escape(note)} "
+        for text, note in list(dict.fromkeys(quotes(record)))[:_QUOTES]
+    )
     return (
         f"<li{' class=hot' if fire else ''}>{' · '.join([head, *map(escape, todo)])}<br>"
         f"<small>{' · '.join(one for one in about if one)}</small>"
-        + (f"<p>{escape(because[:1].upper() + because[1:])}.</p>" if because else "")
+        + (f"<p>{escape(_sentence(because))}.</p>" if because else "")
         + (f"<p>{words}</p>" if words else "")
         + "</li>"
     )
 
 
-def _action_quotes(record: Record) -> Iterable[str]:
+def _action_quotes(record: Record) -> Iterable[tuple[object, str]]:
     evidence = _primary(record.get("recommendation") or {}).get("evidence") or ()
-    return (str(one.get("text")) for one in evidence)
+    return ((one.get("text"), "") for one in evidence)
 
 
-def _churn_quotes(record: Record) -> Iterable[str]:
+def _churn_quotes(record: Record) -> Iterable[tuple[object, str]]:
     for message in record.get("messages") or ():
         signal = (message.get("signals") or {}).get("churn_risk") or {}
         if signal.get("grade"):
-            yield from (str(one.get("text")) for one in signal.get("evidence") or ())
+            yield from ((one.get("text"), "") for one in signal.get("evidence") or ())
 
 
 def _promise_quotes(by: str, state: str) -> _Quotes:
-    def quotes(record: Record) -> Iterable[str]:
+    def quotes(record: Record) -> Iterable[tuple[object, str]]:
         for one in record.get("commitments") or ():
             if (one.get("by"), one.get("state")) == (by, state):
-                due = f" (due {_moment(one['due'])})" if one.get("due") else ""
-                yield f"{one.get('text')}{due}"
+                yield one.get("text"), f"due {_moment(one['due'])}" if one.get("due") else ""
 
     return quotes
 
@@ -614,6 +616,10 @@ def _column(board: _Board, key: str, most: int) -> str:
 
 def _words(name: object) -> str:
     return str(name).replace("_", " ")
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _short(text: object) -> str:

