@@ -129,6 +129,11 @@ def analysis_html(record: Mapping[str, Any]) -> str:
             f"promise by the {_words(one['by'])}{due}, <b>{_words(one['state'])}</b>: "
             f"{_quote(one['text'], one['state'])}"
         )
+    for one in record["conflicts"][:MAX_MESSAGES]:
+        pair = " and ".join(_quote(one[side]["text"], "conflict") for side in ("first", "second"))
+        parts.append(f"<b>does not fit</b>: {pair}")
+    for one in record["unanswered"][:MAX_MESSAGES]:
+        parts.append(f"<b>passed over</b>: {_quote(one['question']['text'], 'unanswered')}")
     return _whole(parts, len(messages) - MAX_MESSAGES, "messages")
 
 

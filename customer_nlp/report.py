@@ -397,8 +397,10 @@ def _sections(board: _Board) -> Iterator[str]:
     yield _heading("What our replies do wrong", "Threads with at least one such reply.")
     yield _row(board, "findings", "any finding", of=board["threads"].total)
     yield _rows(board, "finding-", _finding)
-    yield _row(board, "conflicts", "statements that do not fit", "Two of our own, in one thread.")
-    yield _row(board, "unanswered", "questions passed over", "Our replies did not answer them.")
+    yield _row(board, "conflicts", "statements that do not fit", "Two of our own, in one thread.",
+               quotes=_parts_of("conflicts", "first", "second"))  # fmt: skip
+    yield _row(board, "unanswered", "questions passed over", "Our replies did not answer them.",
+               quotes=_parts_of("unanswered", "question"))  # fmt: skip
 
 
 _KEY: Final = (
@@ -551,6 +553,14 @@ def _churn_quotes(record: Record) -> Iterable[tuple[object, str]]:
         signal = (message.get("signals") or {}).get("churn_risk") or {}
         if signal.get("grade"):
             yield from ((one.get("text"), "") for one in signal.get("evidence") or ())
+
+
+def _parts_of(key: str, *parts: str) -> _Quotes:
+    def quotes(record: Record) -> Iterable[tuple[object, str]]:
+        for one in record.get(key) or ():
+            yield from ((one[part].get("text"), "") for part in parts if one.get(part))
+
+    return quotes
 
 
 def _promise_quotes(by: str, state: str) -> _Quotes:

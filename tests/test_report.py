@@ -213,14 +213,16 @@ def test_of_every_turn_only_the_last_counts():
 
 def test_a_record_with_little_or_much_more_in_it_is_read():
     bare = {"schema": "customer-nlp/analysis/1", "messages": None, "recommendation": {}}
-    later = {
-        **analysis("later"), "trajectory": {"recovered": None}, "conflicts": [{}],
-        "unanswered": [{}], "subject": "The kettle", "state": {"silent_business_hours": 3.0},
+    clash = {"first": {"text": "on Friday"}, "second": {"text": "on Monday"}}
+    later = analysis("later") | {
+        "trajectory": {"recovered": None}, "conflicts": [clash], "unanswered": [{}],
+        "subject": "The kettle", "state": {"silent_business_hours": 3.0},
     }  # fmt: skip
     page = Page(report.render([bare, later]))
     assert page.totals["action-none:-None"] == 1
     assert (page.totals["conflicts"], page.totals["unanswered"]) == (1, 1)
     assert "The kettle" in page.cases["conflicts"][0]
+    assert re.search("on Friday.*on Monday", page.cases["conflicts"][0])
 
 
 def test_nothing_a_customer_wrote_becomes_markup():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from html import unescape
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from customer_nlp import Message, Thread
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.markup import MAX_CHARS, MAX_MESSAGES, escape, marked
-from customer_nlp.records import Evidence, Finding, Review, Zone
+from customer_nlp.records import Conflict, Evidence, Finding, Review, Unanswered, Zone
 
 ATTACK = """<script>alert(1)</script><img src=x onerror='alert("2")'> &lt;b&gt;"""
 ANGRY = "This is the third time I am writing. I am absolutely furious."
@@ -32,6 +33,17 @@ def test_evidence_is_marked_where_it_stands(analyzer: Analyzer):
     for one in analysis.recommendation.actions:
         assert "; ".join(one.because) in plain(html)
     assert "furious" not in repr(analysis)
+
+
+def test_what_does_not_fit_and_what_was_passed_over_is_shown(analyzer: Analyzer):
+    analysis = dataclasses.replace(
+        analyzer.analyze(ANGRY),
+        conflicts=(Conflict("date", Evidence(0, 6, "Friday", "a"), Evidence(0, 6, "Monday", "b")),),
+        unanswered=(Unanswered(Evidence(0, 6, "Which <one>?", "c"), 2, "b"),),
+    )
+    shown = plain(analysis._repr_html_())
+    assert "does not fit: Friday and Monday" in shown
+    assert "passed over: Which <one>?" in shown
 
 
 def test_a_thread_shows_its_turns_and_fades_what_is_quoted():
