@@ -216,7 +216,7 @@ class _Pandas(_Table):
     def new(self, columns: Mapping[str, list[Any]]) -> Any:
         import pandas as pd
 
-        kinds = {str: pd.StringDtype(), float: np.float64, int: np.int64}
+        kinds: dict[type, Any] = {str: pd.StringDtype(), float: np.float64, int: np.int64}
         return pd.DataFrame(
             {
                 name: pd.Series(values, dtype=kinds[kind])

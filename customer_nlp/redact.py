@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from customer_nlp.errors import MissingExtraError
 from customer_nlp.records import Message, Thread
-from customer_nlp.text import segment, signature_name
+from customer_nlp.text import segment, signature_name, word_set
 
 __all__ = ["KINDS", "MASK", "Found", "find", "known_names", "redact"]
 
@@ -23,7 +23,7 @@ __all__ = ["KINDS", "MASK", "Found", "find", "known_names", "redact"]
 #: word, and to the model what any name is: an unknown one. Marks and spaces stay in between.
 MASK: Final = "ˍ"
 KINDS: Final = ("email", "iban", "card", "phone", "address", "name")
-#: In whose way of writing a number without a country code may be a phone's.
+#: In whose plans a number without a country code is looked up.
 REGIONS: Final = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 
 
@@ -167,13 +167,13 @@ _EMAIL: Final = re.compile(r"(?<![\w.+%'-])[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
 #: ISO 13616: country and number of characters.
 _IBAN_CHARS: Final = {
     entry[:2]: int(entry[2:])
-    for entry in (
+    for entry in word_set(
         "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 "
         "EE20 EG29 ES24 FI18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 "
         "IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 "
         "NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SD18 SE24 SI19 SK24 SM27 ST25 SV28 "
         "TL23 TN24 TR26 UA29 VA22 VG24 XK20"
-    ).split()
+    )
 }
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,30}")
 
@@ -219,7 +219,6 @@ _DATE: Final = re.compile(
     r"(?<!\d)(?:\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d"
     r"|(?:19|20)\d\d ?[/–-] ?(?:19|20)\d\d)(?!\d)"
 )
-_GROUPED: Final = re.compile(r"\d[ ()./\u00a0-]+\d")
 _PHONE_WORD: Final = re.compile(
     r"(?:tel|phone|mobile|mob|cell|fax|call|text|reach|ring|number is|whatsapp|telefon|handy|mobil)"
     r"[\w.: ]{0,16}$",
@@ -232,14 +231,14 @@ _AMERICAN: Final = re.compile(r"(?:\+?1[ .-])?\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{
 
 
 def _phones(text: str) -> Iterator[Found]:
-    """Find numbers in a known plan; a bare row of digits counts only where a word says phone."""
+    """Find numbers of a plan that start as phone numbers do, or follow a word that says phone."""
     for match in _NUMBER.finditer(text):
         number = match[0]
         if _DATE.search(number):
             continue
         said = bool(_PHONE_WORD.search(text, max(0, match.start() - 28), match.start()))
         if _AMERICAN.fullmatch(number) or (
-            (said or number[0] in "+0(" or _GROUPED.search(number)) and _is_phone(number, said=said)
+            (said or number[0] in "+0(") and _is_phone(number, said=said)
         ):
             yield Found("phone", *match.span())
 
@@ -286,17 +285,18 @@ def _addresses(text: str) -> Iterator[Found]:
 # --- Names --------------------------------------------------------------------------------------
 
 #: Words of addresses and signatures that are nobody's name.
-_NO_NAMES: Final = frozenset(
-    "a accounts account am pm admin agent assistant au auto billing bot bounce bounces box care ceo cfo "
-    "chat client co com complaints contact cto customer customers daemon de delivery department "
-    "desk director do email en es feedback finance fr gmail head hello help helpdesk hi hotline id "
-    "info inc invoice invoices it kontakt kunde kundenservice limited ltd mail mailer mailto "
-    "manager marketing member me my net news no noreply not notification notifications of office "
-    "operations operator order orders our owner payment payments postmaster product purchasing "
-    "quality reception refund refunds rep reply representative returns robot sales senior service "
-    "services shipping shop staff store support system team tech technical technician the uk us "
-    "user vertrieb visitor warehouse web webmaster you your and for from with dear kind regards "
-    "best thanks thank sent iphone android outlook dr mr mrs ms prof herr frau gmbh llc plc".split()
+_NO_NAMES: Final = word_set(
+    "a accounts account am pm admin agent assistant au auto billing bot bounce bounces box care "
+    "ceo cfo chat client co com complaints contact cto customer customers daemon de delivery "
+    "department desk director do email en es feedback finance fr gmail head hello help helpdesk "
+    "hi hotline id info inc invoice invoices it kontakt kunde kundenservice limited ltd mail "
+    "mailer mailto manager marketing member me my net news no noreply not notification "
+    "notifications of office operations operator order orders our owner payment payments "
+    "postmaster product purchasing quality reception refund refunds rep reply representative "
+    "returns robot sales senior service services shipping shop staff store support system team "
+    "tech technical technician the uk us user vertrieb visitor warehouse web webmaster you your "
+    "and for from with dear kind regards best thanks thank sent iphone android outlook dr mr mrs "
+    "ms prof herr frau gmbh llc plc"
 )
 _PART: Final = re.compile(r"[^\W_]+")
 _WORD: Final = re.compile(r"\w+")
@@ -305,8 +305,8 @@ _BEFORE_ADDRESS: Final = re.compile(
     r"((?:[^\W\d_][\w.'’-]{0,30},? ){1,4})[\"']?[<(\[]+(?:mailto:)?$"
 )
 _HEADER_ROW: Final = re.compile(
-    r"^[> \t*]{0,20}(?:from|to|cc|von|an|kopie|de|à|para|da|van|aan|fra|til|från|till|od|do)\*?[ \t]?:"
-    r"[ \t*]{0,9}([^\n<>@\[(]{2,80})",
+    r"^[> \t*]{0,20}(?:from|to|cc|von|an|kopie|de|à|para|da|van|aan|fra|til|från|till|od|do)"
+    r"\*?[ \t]?:[ \t*]{0,9}([^\n<>@\[(]{2,80})",
     re.IGNORECASE | re.MULTILINE,
 )
 _WROTE: Final = re.compile(
@@ -372,7 +372,7 @@ def _names(text: str, names: frozenset[str]) -> Iterator[Found]:
 
 
 #: Names that are words of the language as well: masked where they have a capital only.
-_ALSO_WORDS: Final = frozenset(
+_ALSO_WORDS: Final = word_set(
     "art april august bill bob buck can carry case chase chip chuck clay cliff dale dawn dean do "
     "dot drew dale earl faith field fields ford forest frank gay gene grace grant green guy hall "
     "hand harmony he heath hill home hope hunter iris jack jade jean jewel joy june king lane law "
@@ -381,5 +381,5 @@ _ALSO_WORDS: Final = frozenset(
     "rock rod rose ruby rush rusty sandy see short sky so star stone strong sue summer sunny teddy "
     "terry tom trip van victor wade ward way week west wells white will win wish wood work wright "
     "young bell black brown cook carter fox fry gray hardy hart day best little new small sharp "
-    "she son man than ha ho an in on is or to".split()
+    "she son man than ha ho an in on is or to"
 )

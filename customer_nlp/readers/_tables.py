@@ -36,6 +36,7 @@ __all__ = [
     "item_threads",
     "json_items",
     "json_threads",
+    "row_threads",
 ]
 
 _DELIMITERS: Final = ",;\t|"
