@@ -19,7 +19,16 @@ from customer_nlp.readers import FIELDS, OnError, columns_of, row_threads
 from customer_nlp.records import Analysis, Thread
 from customer_nlp.signals import SignalTable
 
-__all__ = ["SIGNAL_COLUMNS", "THREAD_COLUMNS", "THREAD_TYPES", "Scorer", "score", "thread_row"]
+__all__ = [
+    "SIGNAL_COLUMNS",
+    "THREAD_COLUMNS",
+    "THREAD_TYPES",
+    "Scorer",
+    "added_columns",
+    "chosen",
+    "score",
+    "thread_row",
+]
 
 #: What is said of each row of a table of messages.
 SIGNAL_COLUMNS: Final = (*SIGNALS, *(f"{name}_grade" for name in CORE_SIGNALS))
@@ -62,26 +71,37 @@ def score(
 ) -> Any:
     """Score the rows or the threads of a frame; see `Analyzer.score_frame`."""
     table = _table_of(frame)
-    where = _chosen(table.names, {"text": text, "thread": thread, **columns})
+    where = chosen(table.names, {"text": text, "thread": thread, **columns})
+    added = added_columns(table.names, thread=thread, prefix=prefix, columns=columns)
     if thread is None:
-        if columns:
-            raise InvalidRecordError(
-                f"The columns {', '.join(sorted(columns))} tell of threads; name the column of "
-                "thread ids too, as thread=….",
-                field=min(columns),
-            )
-        added = [prefix + name for name in SIGNAL_COLUMNS]
-        if taken := sorted(set(added) & set(table.names)):
-            raise InvalidRecordError(
-                f"The frame has columns of the names that are added: {', '.join(taken)}. Pass a "
-                "prefix, such as prefix='model_'.",
-                field="prefix",
-            )
         values, missing = _signals(scorer, table, where["text"])
         return table.with_columns(dict(zip(added, values, strict=True)), missing)
     threads = row_threads(_rows(table, where), own_domains=own_domains, on_error=on_error)
     rows = [thread_row(one.to_dict()) for one in scorer.analyze_many(threads, now=now)]
-    return table.new({prefix + name: [row[name] for row in rows] for name in THREAD_COLUMNS})
+    columns_of_rows = ([row[name] for row in rows] for name in THREAD_COLUMNS)
+    return table.new(dict(zip(added, columns_of_rows, strict=True)))
+
+
+def added_columns(
+    names: Sequence[str], *, thread: str | None, prefix: str, columns: Mapping[str, str]
+) -> list[str]:
+    """Return the names of the new columns; refuse those in the way, and fields without use."""
+    if thread is not None:
+        return [prefix + name for name in THREAD_COLUMNS]
+    if columns:
+        raise InvalidRecordError(
+            f"The columns {', '.join(sorted(columns))} tell of threads; name the column of "
+            "thread ids too, as thread=….",
+            field=min(columns),
+        )
+    added = [prefix + name for name in SIGNAL_COLUMNS]
+    if taken := sorted(set(added) & set(names)):
+        raise InvalidRecordError(
+            f"The frame has columns of the names that are added: {', '.join(taken)}. Pass a "
+            "prefix, such as prefix='model_'.",
+            field="prefix",
+        )
+    return added
 
 
 def thread_row(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +131,7 @@ def thread_row(record: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _chosen(names: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
+def chosen(names: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
     """Return the column of each field: as given, else found by the names that exports use."""
     if unknown := sorted(set(given) - set(FIELDS)):
         raise InvalidRecordError(
