@@ -168,7 +168,5 @@ def _in_utc(batch: Any) -> Any:
         else field
         for field in batch.schema
     ]
-    columns = [
-        column.cast(field.type) for column, field in zip(batch.columns, fields, strict=True)
-    ]
+    columns = [column.cast(field.type) for column, field in zip(batch.columns, fields, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
