@@ -135,12 +135,12 @@ class _Job:
     digest: str
     options: dict[str, Any]
 
-    def rows(self, batches: Iterator[Any]) -> Iterator[Any]:
+    def rows(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Score the rows of each batch."""
         for batch in batches:
             yield from self._analyzer.score_frame(batch, **self.options).to_batches()
 
-    def threads(self, batches: Iterator[Any]) -> Iterator[Any]:
+    def threads(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Score the threads of a partition."""
         import pyarrow as pa
 
