@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -69,6 +70,7 @@ def redact(thread: Thread, *, key: bytes = b"") -> Thread:
     return whole.replace(
         id=renamed(whole.id),
         subject=_masked(whole.subject, names),
+        events=tuple(replace(event, about=_masked(event.about, names)) for event in whole.events),
         messages=tuple(
             message.replace(
                 text=_masked(message.text, names),
