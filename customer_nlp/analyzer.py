@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,9 @@ from customer_nlp.signals import (
     score_messages,
 )
 from customer_nlp.text import segment
+
+if TYPE_CHECKING:
+    from customer_nlp.readers import OnError
 
 __all__ = ["Analyzer", "as_thread", "load"]
 
@@ -160,6 +163,68 @@ class Analyzer:
             When `texts` is one str, or holds anything but str.
         """
         return self._signals.table(texts)
+
+    def score_frame(
+        self,
+        frame: Any,
+        *,
+        text: str | None = None,
+        thread: str | None = None,
+        now: datetime | None = None,
+        own_domains: Iterable[str] = (),
+        on_error: OnError = "raise",
+        prefix: str = "",
+        **columns: str,
+    ) -> Any:
+        """Score a data frame: each row, or each thread.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame, polars.DataFrame or any Arrow table
+            Anything with ``__arrow_c_stream__`` counts; it comes back as a pyarrow.Table.
+        text : str, optional
+            Column of the texts; found by its name, such as ``body``, when missing.
+        thread : str, optional
+            Column of thread ids. Without it each row is one customer message by itself.
+        now : datetime, optional
+            As for `analyze`.
+        own_domains, on_error
+            As for `customer_nlp.read`. A row that holds no text or no thread id is an error
+            where threads are asked for.
+        prefix : str, default=''
+            Before the names of all new columns.
+        **columns : str
+            With `thread`: ``role="author", sent_at="created"`` and so on for the fields that
+            `customer_nlp.read` finds in tables; those not named are found by their names.
+
+        Returns
+        -------
+        frame of the same kind
+            Without `thread` the same rows with `frames.SIGNAL_COLUMNS` added, as `signals` gives
+            them; missing where there is no text. With `thread` a row a thread, in order of first
+            appearance, with `frames.THREAD_COLUMNS`: the columns of the CSV file. Cost: linear;
+            the columns that were there are not copied.
+
+        Raises
+        ------
+        InvalidRecordError
+            For another kind of frame, a column that is not there, or one that is in the way.
+        ParseError
+            For a row that cannot be read, unless `on_error` says otherwise.
+        """
+        from customer_nlp import frames  # the readers come with it
+
+        return frames.score(
+            self,
+            frame,
+            text=text,
+            thread=thread,
+            now=now,
+            own_domains=own_domains,
+            on_error=on_error,
+            prefix=prefix,
+            **columns,
+        )
 
     def analyze(
         self,

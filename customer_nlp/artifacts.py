@@ -83,7 +83,7 @@ class ModelFolder:
         """Return the contents of a JSON file of this folder."""
         try:
             return json.loads(self._file(name))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelFormatError(f"{name} of the model folder is not JSON.") from error
 
     def _file(self, name: str) -> bytes:
@@ -157,7 +157,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise UntrustedModelError(f"{MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes.")
     try:
         manifest = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFormatError(f"{MANIFEST} of {folder.name!r} is not JSON.") from error
     if not isinstance(manifest, dict) or not {"format", "name", "version"} <= manifest.keys():
         raise ModelFormatError(f"{MANIFEST} needs 'format', 'name', 'version' and 'files'.")
@@ -214,13 +214,16 @@ def _parse_arrays(data: bytes, name: str) -> Arrays:
             dtype = np.dtype(_DTYPES[entry["dtype"]])
             shape = tuple(int(n) for n in entry["shape"])
             start, end = (int(n) for n in entry["data_offsets"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelFormatError(f"{name}: the entry of an array is malformed.") from error
         fits = 0 <= start <= end <= body_length and all(n >= 0 for n in shape)
         if not fits or math.prod(shape) * dtype.itemsize != end - start:
             raise UntrustedModelError(f"{name}: an array's declared shape does not fit its bytes.")
         flat = np.frombuffer(data, dtype, math.prod(shape), body_start + start)
-        arrays[key] = flat.reshape(shape)
+        try:
+            arrays[key] = flat.reshape(shape)
+        except (ValueError, OverflowError) as error:  # of no size, in too many or vast dimensions
+            raise UntrustedModelError(f"{name}: an array's declared shape cannot be.") from error
     return arrays
 
 
@@ -230,7 +233,7 @@ def _parse_header(data: bytes, name: str) -> tuple[dict[str, Any], int]:
         raise ModelFormatError(f"{name} is not in the safetensors layout.")
     try:
         header = json.loads(data[8 : 8 + length])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFormatError(f"{name} has a header that is not JSON.") from error
     if not isinstance(header, dict):
         raise ModelFormatError(f"{name} has a header that is not a JSON object.")

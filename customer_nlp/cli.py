@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and options.run is not _evaluate:
         _parser().error(f"unknown arguments: {' '.join(rest)}")
     options.rest = rest
+    if "verbose" in options:
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", force=True)
+        logging.getLogger("customer_nlp").setLevel(logging.DEBUG)
     try:
         return int(options.run(options))
     except CustomerNlpError as error:
@@ -116,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
                        help="write rejected records too, not only their hash")  # fmt: skip
     score.add_argument("--progress", choices=("auto", "json", "none"), default="auto",
                        help="on standard error: a bar on a terminal, or JSON lines")  # fmt: skip
+    score.add_argument("--redact", action="store_true",
+                       help="mask addresses, numbers and names, then score")  # fmt: skip
     _add_reading(score)
     score.set_defaults(run=_score)
 
@@ -176,6 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     fetch = data.add_parser("fetch", help="get the public texts that our labels refer to")
     fetch.add_argument("--to", default="data/raw", metavar="FOLDER", help="where to put them")
     fetch.set_defaults(run=_fetch)
+    for command in (parser, *commands.choices.values()):
+        command.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS,
+                             help="say on standard error what is done; never any text")  # fmt: skip
     return parser
 
 
@@ -260,6 +269,7 @@ def _score(options: argparse.Namespace) -> int:
             keep_raw=options.keep_raw,
             partition_by=options.partition_by,
             since_state=options.since_state,
+            redact=options.redact,
             on_record=keep,
             on_progress=on_progress,
         )

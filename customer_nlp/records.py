@@ -144,6 +144,8 @@ class Message:
         Aware; kept as UTC.
     sender : str, optional
         Address or name of the author.
+    sender_name : str, optional
+        Name of the author beside the address.
     to, cc : tuple of str
         Addresses.
     subject, channel : str, optional
@@ -186,6 +188,7 @@ class Message:
     public: bool = True
     truncated: bool = False
     utc_offset_minutes: int | None = None
+    sender_name: str | None = None
 
     def __post_init__(self) -> None:
         _require("role", self.role, ROLES)
@@ -255,8 +258,8 @@ class Message:
         Parameters
         ----------
         record : mapping
-            ``role`` and ``text``, and when known ``id, sent_at, sender, to, cc, subject,
-            channel, automatic, zones, role_confidence, refers_to, public, truncated,
+            ``role`` and ``text``, and when known ``id, sent_at, sender, sender_name, to, cc,
+            subject, channel, automatic, zones, role_confidence, refers_to, public, truncated,
             utc_offset_minutes``; other keys are ignored.
             ``sent_at`` may be an aware datetime or an ISO 8601 string; a string without a
             zone is read as UTC.
@@ -276,7 +279,7 @@ class Message:
             if record.get(key) is None:
                 raise InvalidRecordError(f"A message needs {key!r}; it is missing.", field=key)
         known: dict[str, Any] = {"role": record["role"], "text": record["text"]}
-        for key in ("id", "sender", "subject", "channel", "refers_to"):
+        for key in ("id", "sender", "sender_name", "subject", "channel", "refers_to"):
             if record.get(key) is not None:
                 known[key] = str(record[key])
         for key in ("automatic", "public", "truncated"):
@@ -300,6 +303,7 @@ class Message:
             "text": self.text,
             "sent_at": _iso(self.sent_at),
             "sender": self.sender,
+            "sender_name": self.sender_name,
             "to": list(self.to),
             "cc": list(self.cc),
             "subject": self.subject,

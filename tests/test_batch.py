@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_nlp import batch
+from customer_nlp import batch, frames
 from customer_nlp.errors import InvalidRecordError, SourceError
 
 
@@ -86,7 +86,7 @@ def test_csv_has_one_row_a_thread_and_runs_no_formula(tmp_path: Path):
     batch.score([source], out)
     with out.open(encoding="utf-8", newline="") as lines:
         [row] = csv.DictReader(lines)
-    assert list(row) == list(batch.CSV_COLUMNS)
+    assert list(row) == list(frames.THREAD_COLUMNS)
     assert row["thread_id"] == '\'=HYPERLINK("x")'
 
 

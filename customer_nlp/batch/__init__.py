@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import threading
 import time
@@ -27,7 +28,7 @@ from customer_nlp.artifacts import MANIFEST
 from customer_nlp.batch._outreach import OutreachSummary, outreach
 from customer_nlp.batch._rejects import RejectsFile, rejects_path
 from customer_nlp.batch._since import Since
-from customer_nlp.batch._sinks import CSV_COLUMNS, PARTITIONS, Sink, sink_for
+from customer_nlp.batch._sinks import PARTITIONS, Sink, sink_for
 from customer_nlp.batch._spool import Spool, keep_apart
 from customer_nlp.batch._stamps import Stamp, check_unbroken, stamp
 from customer_nlp.batch._summary import Progress, Summary
@@ -35,10 +36,10 @@ from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceErro
 from customer_nlp.policy import Policy
 from customer_nlp.readers import Threads, read
 from customer_nlp.records import Thread
+from customer_nlp.redact import redact as redact_thread
 from customer_nlp.timeline import LEAD_HOURS
 
 __all__ = [
-    "CSV_COLUMNS",
     "PARTITIONS",
     "OutreachSummary",
     "Progress",
@@ -47,6 +48,7 @@ __all__ = [
     "score",
 ]
 
+_LOG: Final = logging.getLogger(__name__)
 #: Threads handed to a worker at once; results do not depend on it.
 _CHUNK: Final = 64
 #: Threads whose output is made safe at once. Runs that go on with one another need the same.
@@ -70,6 +72,7 @@ def score(
     policy: Policy | None = None,
     resume: bool = False,
     keep_raw: bool = False,
+    redact: bool = False,
     partition_by: str | None = None,
     since_state: str | os.PathLike[str] | None = None,
     on_record: Callable[[Thread, dict[str, Any]], object] | None = None,
@@ -100,6 +103,9 @@ def score(
     resume : bool, default=False
         Go on where a run with the same sources and options was killed; the output is the same
         bytes as without the kill. Where there is nothing to go on with, start anew.
+    redact : bool, default=False
+        Mask addresses, numbers and names in each thread before it is scored, as
+        `customer_nlp.redact.redact` does; `on_record` gets the masked thread.
     keep_raw : bool, default=False
         Write the raw record too beside each rejected one, not only its hash.
     partition_by : {'week', 'primary'}, optional
@@ -133,9 +139,14 @@ def score(
     sink = sink_for(target, partition_by)
     if jobs < 1:
         raise InvalidRecordError(f"The jobs must be at least 1; got {jobs}.", field="jobs")
+    if redact and keep_raw:
+        raise InvalidRecordError(
+            "The raw records hold what is to be masked; choose redact or keep_raw.", field="redact"
+        )
     paths = [Path(os.fsdecode(source)) for source in sources]
     state = Path(since_state) if since_state is not None else None
     keep_apart([target, rejects_path(target), *([state] if state else [])], paths)
+    _LOG.info("reading %d sources, jobs %d", len(paths), jobs)
     domains = tuple(own_domains)
     if policy is not None and policy.calls_per_day is not None:
         raise InvalidRecordError(
@@ -158,7 +169,7 @@ def score(
         scorer = _Scorer(analyzer, model, jobs, options)
         identity = scorer.identity | {
             "the options": _digest(
-                format, sorted(domains), sorted(options.items()), partition_by, keep_raw
+                format, sorted(domains), sorted(options.items()), partition_by, keep_raw, redact
             )
         }
         since = stack.enter_context(Since(state, identity)) if state else None
@@ -166,7 +177,7 @@ def score(
             identity[f"the source {path.name}"] = _digest(path.absolute(), one.stamp)
         if since:
             identity["the state"] = since.generation
-        run = _Run(target, sink, inputs, scorer, rejects, since, on_record, on_progress)
+        run = _Run(target, sink, inputs, scorer, rejects, since, redact, on_record, on_progress)
         return run.through(Spool(target, identity, resume=resume))
 
 
@@ -300,6 +311,7 @@ class _Run:
     scorer: _Scorer
     rejects: RejectsFile
     since: Since | None
+    redact: bool
     on_record: Callable[[Thread, dict[str, Any]], object] | None
     on_progress: Callable[[Progress], object] | None
     read: int = 0
@@ -318,6 +330,7 @@ class _Run:
             summary.rejected, summary.reasons = self.rejects.count, self.rejects.reasons
             summary.unchanged = self.since.unchanged if self.since else 0
             self.rejects.in_place()
+            _LOG.info("%d messages scored, %d rejected", summary.scored, summary.rejected)
             spool.finish(self.sink.join)
         except BaseException:
             spool.abandon()
@@ -337,6 +350,8 @@ class _Run:
 
     def _score(self, threads: Iterator[Thread], spool: Spool, summary: Summary) -> None:
         block: list[dict[str, Any]] = []
+        if self.redact:
+            threads = map(redact_thread, threads)
         for thread, records in self.scorer(threads):
             summary.count(len(thread), records[-1])
             for record in records:

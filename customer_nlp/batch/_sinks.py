@@ -13,20 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from customer_nlp.codebook import CORE_SIGNALS
 from customer_nlp.errors import InvalidRecordError, MissingExtraError, SourceError
+from customer_nlp.frames import THREAD_COLUMNS, THREAD_TYPES, thread_row
 
-__all__ = ["CSV_COLUMNS", "PARTITIONS", "Sink", "csv_block", "json_line", "sink_for"]
+__all__ = ["PARTITIONS", "Sink", "csv_block", "json_line", "sink_for"]
 
-CSV_COLUMNS: Final = (
-    "thread_id", "after", "primary", "probability", "channel", "timing", "actions", "avoid",
-    "abstained", "because", *CORE_SIGNALS, "cues", "waiting_on", "contacts", "messages",
-)  # fmt: skip
 #: What a folder of Parquet files may be divided by, and the value where there is none.
 PARTITIONS: Final = {"week": "unknown", "primary": "none"}
 _SUFFIXES: Final = (".jsonl", ".csv", ".parquet")
-_NUMBERS: Final = frozenset({"probability", *CORE_SIGNALS})
-_COUNTS: Final = frozenset({"contacts", "messages"})
 #: Rows that stand together in the file; part of what makes its bytes the same.
 _GROUP_ROWS: Final = 4096
 
@@ -111,36 +105,9 @@ def _safe_cell(value: object) -> object:
 
 _JSONL: Final = Sink(b"", lambda records: b"".join(map(json_line, records)))
 _CSV: Final = Sink(
-    csv_block(iter([CSV_COLUMNS])),
-    lambda records: csv_block(tuple(_flat(record).values()) for record in records),
+    csv_block(iter([THREAD_COLUMNS])),
+    lambda records: csv_block(tuple(thread_row(record).values()) for record in records),
 )
-
-
-def _flat(record: Record) -> dict[str, Any]:
-    """One row of a table: what a spreadsheet needs of a record."""
-    advice = record["recommendation"]
-    customer = [one for one in record["messages"] if one["signals"]]
-    cues = sorted({cue for one in customer for cue in one["cues"]})
-    top = next((one for one in advice["actions"] if one["action"] == advice["primary"]), None)
-    row = {
-        "thread_id": record["thread_id"],
-        "after": record["after"],
-        "primary": advice["primary"],
-        "probability": top["probability"] if top else None,
-        "channel": advice["channel"],
-        "timing": advice["timing"],
-        "actions": " ".join(one["action"] for one in advice["actions"]),
-        "avoid": " ".join(advice["avoid"]),
-        "abstained": advice["abstained"],
-        "because": "; ".join(top["because"]) if top else None,
-    }
-    for name in CORE_SIGNALS:
-        row[name] = customer[-1]["signals"][name]["probability"] if customer else None
-    row["cues"] = " ".join(cues)
-    row["waiting_on"] = record["state"]["waiting_on"]
-    row["contacts"] = record["state"]["contacts"]
-    row["messages"] = len(record["messages"])
-    return row
 
 
 def _week(record: Record) -> str | None:
@@ -163,8 +130,8 @@ def _pyarrow() -> Any:
 def _schema() -> Any:
     pa = _pyarrow()
     types = {
-        name: pa.float64() if name in _NUMBERS else pa.int64() if name in _COUNTS else pa.string()
-        for name in (*CSV_COLUMNS, "week", "record")
+        name: {str: pa.string(), float: pa.float64(), int: pa.int64()}[kind]
+        for name, kind in {**THREAD_TYPES, "week": str, "record": str}.items()
     }
     return pa.schema(types.items())
 
@@ -176,7 +143,7 @@ def _parquet_block(records: Sequence[Record], schema: Any) -> bytes:
         {
             name: _no_surrogates(value)
             for name, value in (
-                *_flat(record).items(),
+                *thread_row(record).items(),
                 ("week", _week(record)),
                 ("record", json_line(record)[:-1].decode()),
             )

@@ -362,6 +362,7 @@ def build_message(
         id=id,
         sent_at=envelope.sent_at,
         sender=envelope.sender or envelope.sender_name or None,
+        sender_name=envelope.sender_name or None,
         to=envelope.to,
         cc=envelope.cc,
         subject=envelope.subject or None,

@@ -45,6 +45,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
         "sender", "from", "from_email", "from_address", "sender_email", "author", "author_email",
         "email", "sender_name", "author_name", "from_name", "customer_email", "author_id", "name",
     ),
+    "sender_name": ("sender_name", "author_name", "from_name", "customer_name", "agent_name"),
     "to": ("to", "to_email", "to_emails", "to_address", "recipient", "recipients"),
     "cc": ("cc", "cc_email", "cc_emails", "cc_addresses"),
     "subject": ("subject", "title", "topic"),
@@ -168,6 +169,7 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
             id=label(record.get("id")) or "",
             sent_at=when(record.get("sent_at")),
             sender=sender,
+            sender_name=label(record.get("sender_name")) or _display_name(record.get("sender")),
             to=to,
             cc=cc,
             subject=subject,
@@ -217,6 +219,15 @@ def _person(value: object) -> str | None:
         return given
     found = addresses(given)
     return (found[0][1] or found[0][0]) if found else given
+
+
+def _display_name(value: object) -> str | None:
+    """Return the name beside an address: of an object, or of ``Ann Lee <ann@kunde.example>``."""
+    if isinstance(value, dict):
+        return label(value.get("name"))
+    given = label(value)
+    found = addresses(given) if given and "@" in given and " " in given else []
+    return (found[0][0] or None) if found else None
 
 
 def _people(value: object) -> tuple[str, ...]:

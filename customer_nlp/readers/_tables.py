@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.readers._headers import decode_text
-from customer_nlp.readers._rejects import DUPLICATE, Rejects, sha256
+from customer_nlp.readers._rejects import DUPLICATE, OnError, Rejects, sha256
 from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.readers._rows import (
     FIELDS,
@@ -36,6 +36,7 @@ __all__ = [
     "item_threads",
     "json_items",
     "json_threads",
+    "row_threads",
 ]
 
 _DELIMITERS: Final = ",;\t|"
@@ -608,3 +609,37 @@ def _events(start: int, listed: Any, table: Table) -> Iterator[Event]:
                 yield Event.from_dict(one)
             except InvalidRecordError as error:
                 table.rejects.report(start, str(error), as_bytes(one))
+
+
+def row_threads(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    own_domains: Iterable[str] = (),
+    on_error: OnError = "raise",
+) -> Iterator[Thread]:
+    """Read messages that are in memory.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Field of `FIELDS` to value; one message each.
+    own_domains, on_error
+        As for `read`; the index of an error is the row.
+
+    Yields
+    ------
+    Thread
+        In order of first appearance. A row without a thread is an error: it has no name that
+        would be the same however the rows are divided.
+    """
+    table = Table(Rejects("frame", on_error), OwnAddresses(own_domains))
+    for index, row in enumerate(rows):
+        raw = as_bytes(row)
+        if (found := table.add(index, row, raw)) is None:
+            continue
+        thread, message = found
+        if thread is None:
+            table.rejects.report(index, "no thread", raw)
+        else:
+            table.keep(thread, message)
+    yield from table.grouped()

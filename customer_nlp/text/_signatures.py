@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from customer_nlp.text._markers import (
@@ -23,11 +24,12 @@ from customer_nlp.text._markers import (
     word_set,
 )
 
-__all__ = ["own_zones"]
+__all__ = ["own_zones", "signature_name"]
 
 Piece = tuple[int, str, float]  # first row, kind, confidence
 
 _MAX_CLOSING_CHARS: Final = 64
+_MAX_NAME_ROWS: Final = 4  # of a signature: closing, a blank or a rule, the name
 _WINDOW: Final = 60  # rows from the end in which a signature may begin
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[&\d@]")
 _RULE_CHARS: Final = "-_=*~#—–\u2500\u2501 \t"
@@ -99,6 +101,16 @@ class _Start(NamedTuple):
 
     position: int
     confidence: float
+
+
+def signature_name(text: str) -> str:
+    """Return the row of a signature that names a person or a team; empty where none does."""
+    rows = filter(None, (row.strip() for row in text.split("\n")))
+    for row in islice(rows, _MAX_NAME_ROWS):
+        closing, name = _closing(row)
+        if name or (closing is None and _is_name(row)):
+            return name or row
+    return ""
 
 
 def own_zones(rows: list[str], begin: int, end: int, *, first: bool, last: bool) -> list[Piece]:
@@ -248,7 +260,8 @@ def _closed(
 ) -> _Start | None:
     """Judge a row that begins like a closing formula."""
     line = rows[body[position]]
-    strength, named = _closing(line)
+    strength, name = _closing(line)
+    named = bool(name)
     if strength is None:
         return None
     nothing_above = position == 0 and alone
@@ -327,10 +340,10 @@ def _first_of_closings(rows: list[str], body: list[int], position: int) -> int:
     return position
 
 
-def _closing(line: str) -> tuple[str | None, bool]:
-    """Return ('strong' | 'weak' | None, whether a name follows on the same row)."""
+def _closing(line: str) -> tuple[str | None, str]:
+    """Return ('strong' | 'weak' | None, the name that follows on the same row)."""
     if len(line) > _MAX_CLOSING_CHARS:
-        return _formal_closing(line), False
+        return _formal_closing(line), ""
     tokens = list(_TOKEN.finditer(line))
     words = [token.group().casefold().replace("’", "'") for token in tokens]
     position = 0
@@ -349,14 +362,14 @@ def _closing(line: str) -> tuple[str | None, bool]:
             break
     if strength is None:
         if len(words) <= 4 and words and words[-1] in _CLOSING_ENDS and line[0].isupper():
-            return "strong", False
-        return _formal_closing(line), False
+            return "strong", ""
+        return _formal_closing(line), ""
     if position == len(words):
-        return strength, False
+        return strength, ""
     rest = line[tokens[position].start() :]
     if _is_name(rest, strict=True):
-        return strength, True
-    return None, False
+        return strength, rest
+    return None, ""
 
 
 def _formal_closing(line: str) -> str | None:
