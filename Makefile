@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types architecture check bench bench-large model teacher card docs clean
+.PHONY: demo test lint types architecture check bench bench-large model teacher card readme docs notebooks clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 2; }
@@ -56,8 +56,17 @@ model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and
 card: $(VENV)/.installed-train ## write the figures of the shipped model into its card
 	$(BIN)/customer-nlp evaluate --peers --card models/en/README.md
 
-docs: $(VENV)/.installed-test ## put the program's help into the README
+readme: $(VENV)/.installed-test ## put the figures of the card and the picture into the README
 	$(BIN)/python benchmarks/refresh_readme.py
 
+$(VENV)/.installed-docs: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs,test]' && touch $@
+
+docs: $(VENV)/.installed-docs ## build the site into site/
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+notebooks: $(VENV)/.installed-test ## run the notebooks and keep what they show
+	$(BIN)/python benchmarks/run_notebooks.py
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo site build *.egg-info

@@ -1,4 +1,4 @@
-"""The pages of the site that are made, not written: from the README, docstrings, stories, notebooks.
+"""The pages of the site that are made: from the README, docstrings, stories and notebooks.
 
 MkDocs calls `on_config` and `on_files`; tests call `pages`, which needs no MkDocs.
 """
@@ -46,7 +46,8 @@ STORIES = {
 }
 #: Not for users: the shell has its own page, training is how the shipped model is made.
 NOT_IN_REFERENCE = {"__main__", "cli", "training", "models"}
-GUIDES = ("guide/integrators.md", "guide/data_scientists.md", "guide/batch.md")
+#: Written pages, in the order of the menu; those not named here come after.
+GUIDES = ("guide/integrators.md", "guide/data_scientists.md", "guide/batch.md", "training.md")
 
 
 @cache
@@ -60,6 +61,13 @@ def pages() -> dict[str, str]:
     return made | {"shell.md": shell_page()}
 
 
+def written() -> list[str]:
+    """Return the pages that stand in docs/ as they are."""
+    docs = ROOT / "docs"
+    found = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    return [*GUIDES, *sorted(found - set(GUIDES))]
+
+
 def navigation() -> list[dict[str, Any]]:
     """Return the menu."""
 
@@ -68,7 +76,7 @@ def navigation() -> list[dict[str, Any]]:
 
     return [
         {"Start": "index.md"},
-        {"Guide": list(GUIDES)},
+        {"Guide": written()},
         {"Stories": folder("stories")},
         {"Notebooks": folder("notebooks")},
         {"Shell": "shell.md"},
@@ -237,7 +245,7 @@ def story_page(name: str) -> str:
 def _judged(analysis: Analysis, step: dict[str, Any]) -> str:
     advice, last = analysis.recommendation, analysis.messages[-1]
     shows = [f"{one.name} {one.grade} ({one.probability:.2f})" for one in last.signals if one.grade]
-    lines = [f"!!! tip \"do next: {advice.primary} ({advice.channel}, {advice.timing})\"", ""]
+    lines = [f'!!! tip "do next: {advice.primary} ({advice.channel}, {advice.timing})"', ""]
     lines.append(f"    Shows: {', '.join([*shows, *last.cues]) or 'nothing that stands out'}.")
     for action in advice.actions:
         lines += ["", f"    - `{action.action}` {action.probability:.2f}: "
