@@ -195,7 +195,10 @@ def notebook_page(path: Path) -> str:
     parts = []
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
-        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        if cell["cell_type"] == "markdown":
+            parts.append(source.replace(".ipynb)", ".md)"))  # links from one to the next
+        else:
+            parts.append(f"```python\n{source}\n```")
         parts += [_output(one) for one in cell.get("outputs", ())]
     link = f"*This page is `{path.relative_to(ROOT).as_posix()}` as it was run.*"
     return "\n\n".join([*parts, link])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -34,9 +35,14 @@ def _every_page() -> dict[str, str]:
 
 
 PAGES = _every_page()
+#: The data card's code shows public texts, which are fetched, not shipped.
+FETCHED = pytest.mark.skipif(
+    not ("CUSTOMER_NLP_DATA_MIRROR" in os.environ or (ROOT / "data" / "raw").exists()),
+    reason="needs `customer-nlp data fetch`",
+)
 #: Notebooks run as a whole, see test_notebooks.
 BLOCKS = [
-    pytest.param(block, id=f"{name}-{number}")
+    pytest.param(block, id=f"{name}-{number}", marks=FETCHED if name == "data_card.md" else ())
     for name, text in PAGES.items()
     if not name.startswith("notebooks/")
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
@@ -50,12 +56,12 @@ def test_readme_opens_with_the_two_commands_and_is_two_screens():
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_code_runs_and_shows_something(block: str, tmp_path, monkeypatch, capsys):
+def test_code_runs_and_prints_what_it_says(block: str, tmp_path, monkeypatch, capsys):
     for name in ("data", "tests"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)  # what a block writes is not left in the checkout
     exec(compile(block, "block of the docs", "exec"), {})
-    assert capsys.readouterr().out.strip()
+    assert bool(capsys.readouterr().out.strip()) == ("print(" in block)
 
 
 def test_figures_in_the_readme_are_those_of_the_card():
