@@ -58,7 +58,7 @@ def picture() -> str:
     table = _table(rows[:ROWS])
     table.columns = [one for one in table.columns if one.header not in NARROWER]
     for column in table.columns:
-        column.min_width = len(str(column.header))
+        column.no_wrap = column.ratio is None  # only the words may be broken
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
     console.print(table)
     svg = console.export_svg(title="customer-nlp score data/sample_inbox.mbox", unique_id="demo")

@@ -14,7 +14,7 @@ for library in ("ipykernel", "matplotlib", "pandas", "spacy", "sklearn", "cleanl
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-MAX_BYTES = 150_000
+MAX_BYTES = 200_000
 
 
 def test_there_are_five():
