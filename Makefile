@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types architecture check bench bench-large model teacher card soak-serve docs clean
+.PHONY: demo test lint types architecture check bench bench-large model teacher card soak-serve \
+	readme docs notebooks clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 2; }
@@ -59,8 +60,17 @@ card: $(VENV)/.installed-train ## write the figures of the shipped model into it
 soak-serve: $(VENV)/.installed-test ## 5,000 webhooks with a kill -9 in the middle
 	CUSTOMER_NLP_SOAK=5000 $(BIN)/python -m pytest tests/test_serve_store.py -k burst
 
-docs: $(VENV)/.installed-test ## put the program's help into the README
+readme: $(VENV)/.installed-test ## put the figures of the card and the picture into the README
 	$(BIN)/python benchmarks/refresh_readme.py
 
+$(VENV)/.installed-docs: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs,test]' && touch $@
+
+docs: $(VENV)/.installed-docs ## build the site into site/
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+notebooks: $(VENV)/.installed-test ## run the notebooks and keep what they show
+	$(BIN)/python benchmarks/run_notebooks.py
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo site build *.egg-info
