@@ -1,4 +1,7 @@
-"""Spark: the same numbers as on one machine, from a cluster of two."""
+"""Spark: the same numbers as on one machine.
+
+``SPARK_TEST_MASTER=local-cluster[2,1,1024]`` runs two executors, each a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory):
-    """Two executors, each a process of its own, in a zone that is not UTC."""
+    """A session of two workers, in a zone that is not UTC."""
     from pyspark.sql import SparkSession
 
     with pytest.MonkeyPatch.context() as patch:
@@ -43,7 +46,7 @@ def session(tmp_path_factory: pytest.TempPathFactory):
         found = (
             SparkSession.builder.master(os.environ.get("SPARK_TEST_MASTER", "local[2]"))
             .config("spark.ui.enabled", "false")
-            .config("spark.executor.memory", "512m")
+            .config("spark.executor.memory", "1g")
             .config("spark.driver.memory", "512m")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
