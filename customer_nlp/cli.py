@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
 import json
 import logging
@@ -175,6 +176,23 @@ def _parser() -> argparse.ArgumentParser:
         "evaluate", help="measure a model on the corpus, beside its peers", add_help=False
     )
     evaluate.set_defaults(run=_evaluate)
+
+    serve = commands.add_parser("serve", help="score over HTTP, take in helpdesks' webhooks")
+    serve.add_argument("--host", help="address to listen on")
+    serve.add_argument("--port", type=int, help="port to listen on")
+    serve.add_argument("--processes", type=int, metavar="N", help="processes that answer")
+    serve.add_argument("--database", metavar="URL", help="such as sqlite:///customer_nlp.db")
+    task = serve.add_mutually_exclusive_group()
+    task.add_argument("--add-key", metavar="TENANT", help="make an API key and print it once")
+    task.add_argument("--revoke-key", metavar="ID", help="end a key and its sessions")
+    task.add_argument("--keys", action="store_true", help="list the keys that hold")
+    task.add_argument("--dead-letters", choices=("list", "replay"),
+                      help="jobs that were given up: show them, or try them again")  # fmt: skip
+    serve.add_argument("--scope", action="append", metavar="NAME",
+                       help="what --add-key allows: score, read, feedback; else all")  # fmt: skip
+    serve.add_argument("--job", action="append", type=int, default=[], metavar="N",
+                       help="which dead letter to replay; else all")  # fmt: skip
+    serve.set_defaults(run=_serve)
 
     data = commands.add_parser("data", help="the training data").add_subparsers(
         title="data commands", required=True, metavar="COMMAND"
@@ -579,6 +597,46 @@ def _evaluate(options: argparse.Namespace) -> int:
     from customer_nlp.training.evaluate import main as evaluate
 
     return evaluate(options.rest)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from customer_nlp.serve._settings import Settings
+
+    settings = Settings.from_environment()
+    names = ("host", "port", "processes", "database")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    settings = dataclasses.replace(settings, **given)
+    if options.add_key or options.revoke_key or options.keys or options.dead_letters:
+        return _administer(options, settings.database)
+    from customer_nlp.serve.app import run
+
+    console = _console(stderr=True)
+    _say(console, f"listening on http://{settings.host}:{settings.port} (Ctrl-C ends)")
+    run(settings)
+    return 0
+
+
+def _administer(options: argparse.Namespace, database: str) -> int:
+    from customer_nlp.serve._store import SCOPES, Store
+
+    store, console = Store(database), _console()
+    if options.add_key:
+        _say(console, store.add_key(options.add_key, options.scope or SCOPES))
+    elif options.revoke_key:
+        known = store.revoke(options.revoke_key)
+        _say(console, "revoked" if known else "no such key; --keys lists them")
+        return 0 if known else 2
+    elif options.keys:
+        for key in store.keys():
+            _say(console, f"{key.id}  {key.tenant}  {','.join(sorted(key.scopes))}")
+    elif options.dead_letters == "replay":
+        _say(console, f"back in the queue: {store.replay(options.job)}")
+    else:
+        for one in store.dead_letters():
+            when = datetime.fromtimestamp(one["at"], UTC)
+            _say(console, f"{one['id']}  {when:%Y-%m-%d %H:%M}  {one['tenant']}  {one['kind']}  "
+                          f"{one['platform']}  tried {one['attempts']}: {one['reason']}")  # fmt: skip
+    return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from customer_nlp.errors import InvalidRecordError, ReplayError, SignatureError, SourceError
 from customer_nlp.readers import HELPDESKS
 
-__all__ = ["WINDOW", "Delivery", "Handshake", "Secrets", "handshake", "verify"]
+__all__ = ["WINDOW", "Delivery", "Handshake", "Secrets", "handshake", "named_secrets", "verify"]
 
 #: How far a delivery's time may lie from ours, either way.
 WINDOW: Final = timedelta(minutes=5)
@@ -527,7 +527,7 @@ class Secrets:
         found = {}
         for platform in HELPDESKS:
             name = _variable(platform, prefix)
-            if secrets := _secrets(name, known):
+            if secrets := named_secrets(name, known):
                 found[platform] = secrets
         return cls(found)
 
@@ -550,7 +550,8 @@ class Secrets:
         return f"Secrets({', '.join(sorted(self.of))})"
 
 
-def _secrets(name: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+def named_secrets(name: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a variable, or the file that ``<name>_FILE`` names, holds, a secret a line."""
     file = environment.get(f"{name}_FILE")
     if name not in environment and file is None:
         return ()
