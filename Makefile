@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types architecture check bench bench-large model teacher card docs clean
+.PHONY: demo test lint types architecture check bench bench-large model teacher card soak-serve docs clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 2; }
@@ -55,6 +55,9 @@ model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and
 
 card: $(VENV)/.installed-train ## write the figures of the shipped model into its card
 	$(BIN)/customer-nlp evaluate --peers --card models/en/README.md
+
+soak-serve: $(VENV)/.installed-test ## 5,000 webhooks with a kill -9 in the middle
+	CUSTOMER_NLP_SOAK=5000 $(BIN)/python -m pytest tests/test_serve_store.py -k burst
 
 docs: $(VENV)/.installed-test ## put the program's help into the README
 	$(BIN)/python benchmarks/refresh_readme.py

@@ -627,15 +627,16 @@ def _administer(options: argparse.Namespace, database: str) -> int:
         _say(console, "revoked" if known else "no such key; --keys lists them")
         return 0 if known else 2
     elif options.keys:
-        for key in store.keys():
+        for key in store.given_keys():
             _say(console, f"{key.id}  {key.tenant}  {','.join(sorted(key.scopes))}")
     elif options.dead_letters == "replay":
         _say(console, f"back in the queue: {store.replay(options.job)}")
     else:
         for one in store.dead_letters():
             when = datetime.fromtimestamp(one["at"], UTC)
-            _say(console, f"{one['id']}  {when:%Y-%m-%d %H:%M}  {one['tenant']}  {one['kind']}  "
-                          f"{one['platform']}  tried {one['attempts']}: {one['reason']}")  # fmt: skip
+            where = f"{one['tenant']}  {one['kind']}  {one['platform']}"
+            _say(console, f"{one['id']}  {when:%Y-%m-%d %H:%M}  {where}  "
+                          f"tried {one['attempts']}: {one['reason']}")  # fmt: skip
     return 0
 
 

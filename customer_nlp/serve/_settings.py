@@ -143,9 +143,7 @@ def check_tenant(name: str) -> str:
     return name
 
 
-def secrets_of(
-    tenant: str, kind: str = "SECRET", environment: Mapping[str, str] | None = None
-) -> Secrets:
+def secrets_of(tenant: str, environment: Mapping[str, str] | None = None) -> Secrets:
     """Return a tenant's secrets by platform.
 
     Parameters
@@ -153,10 +151,8 @@ def secrets_of(
     tenant : str
         ``default`` for ``CUSTOMER_NLP_SECRET_ZENDESK``, any other for
         ``CUSTOMER_NLP_SECRET_<TENANT>__ZENDESK``.
-    kind : {'SECRET', 'TOKEN'}
-        What webhooks are signed with, or what their API is called with.
     environment : mapping, optional
         In place of the process's.
     """
     whose = "" if tenant == DEFAULT_TENANT else f"{check_tenant(tenant).upper()}__"
-    return Secrets.from_environment(f"{_PREFIX}{kind}_{whose}", environment=environment)
+    return Secrets.from_environment(f"{_PREFIX}SECRET_{whose}", environment=environment)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
-from customer_nlp.errors import InvalidRecordError, MissingExtraError
+from customer_nlp.errors import InvalidRecordError, MissingExtraError, SourceError
 from customer_nlp.records import Thread
 from customer_nlp.serve._settings import check_tenant
 
@@ -196,7 +196,9 @@ class Store:
     Raises
     ------
     InvalidRecordError
-        For an URL that leads to no database.
+        For an URL of no database.
+    SourceError
+        When it cannot be opened.
     """
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
@@ -205,7 +207,13 @@ class Store:
         # SQLite has one writer; it would look again after up to 100 ms, a lock wakes at once.
         one_writer = self._engine.dialect.name == "sqlite"
         self._turn: Any = threading.Lock() if one_writer else nullcontext()
-        _TABLES.create_all(self._engine)
+        try:
+            _TABLES.create_all(self._engine)
+        except sa.exc.OperationalError:
+            raise SourceError(
+                "The database cannot be opened. Check that its folder or server is there, and that "
+                "we may write to it; CUSTOMER_NLP_DATABASE says where it is."
+            ) from None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -288,7 +296,7 @@ class Store:
             return None
         return ApiKey(row.id, row.tenant, frozenset(row.scopes.split()), row.expires_at)
 
-    def keys(self) -> list[ApiKey]:
+    def given_keys(self) -> list[ApiKey]:
         """Return all keys that were given out, without sessions."""
         wanted = sa.select(_KEYS).where(_KEYS.c.parent.is_(None)).order_by(_KEYS.c.at)
         with self.reading() as connection:

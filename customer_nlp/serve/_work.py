@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from customer_nlp.analyzer import Analyzer, as_thread
 from customer_nlp.codebook import CORE_SIGNALS
-from customer_nlp.errors import CustomerNlpError
+from customer_nlp.errors import CustomerNlpError, InvalidRecordError
 from customer_nlp.readers import from_helpdesk
 from customer_nlp.records import Message, Thread
 from customer_nlp.serve._settings import Settings
@@ -173,10 +173,8 @@ class Workers:
         except TryLaterError as error:
             self._store.put_off(job, str(error), seconds=error.seconds)
             return "later"
-        except (CustomerNlpError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            # Wrong today, wrong tomorrow: a person has to look.
-            says = str(error) if isinstance(error, CustomerNlpError) else "the body is no JSON"
-            self._store.bury(job, says)
+        except CustomerNlpError as error:  # wrong today, wrong tomorrow: a person has to look
+            self._store.bury(job, str(error))
             return "dead"
         except Exception as error:  # noqa: BLE001 - one job must not end the others
             _LOG.error("job %d failed: %s", job.id, type(error).__name__)
@@ -196,7 +194,7 @@ class Workers:
         self._store.finish(job)
 
     def _read(self, job: Job) -> None:
-        found = from_helpdesk(json.loads(job.payload), job.platform)
+        found = from_helpdesk(_parsed(job.payload), job.platform)
         if found is None:  # no words: a tag, a status
             self._store.finish(job)
             return
@@ -218,3 +216,10 @@ class Workers:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._store.clock(), UTC)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidRecordError("The body is no JSON that can be read.") from None

@@ -24,7 +24,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from customer_nlp.errors import CustomerNlpError, InvalidRecordError, MissingExtraError, SourceError
-from customer_nlp.serve._settings import DEFAULT_TENANT, check_tenant, secrets_of
+from customer_nlp.serve._settings import DEFAULT_TENANT, check_tenant
 from customer_nlp.serve._store import NewJob
 from customer_nlp.serve._verify import named_secrets
 
@@ -481,19 +481,19 @@ def _connection(tenant: str, name: str, table: Any, environment: Mapping[str, st
 
 
 def _token(tenant: str, name: str, environment: Mapping[str, str]) -> str:
-    if name != _WEBHOOK:
-        return secrets_of(tenant, "TOKEN", environment)[name][0]
     whose = "" if tenant == DEFAULT_TENANT else f"{tenant.upper()}__"
-    variable = f"CUSTOMER_NLP_TOKEN_{whose}WEBHOOK"
+    variable = f"CUSTOMER_NLP_TOKEN_{whose}{name.upper().replace('-', '_')}"
     found = named_secrets(variable, environment)
     try:
-        base64.b64decode(found[0].removeprefix("whsec_"), validate=True)
+        token = found[0]
+        if name == _WEBHOOK:
+            base64.b64decode(token.removeprefix("whsec_"), validate=True)
     except (IndexError, binascii.Error):
+        kind = "a base64 secret, which may begin with whsec_" if name == _WEBHOOK else "its token"
         raise InvalidRecordError(
-            f"Set {variable} or {variable}_FILE to a base64 secret, which may begin with whsec_.",
-            field=variable,
+            f"Set {variable} or {variable}_FILE to {kind}.", field=variable
         ) from None
-    return found[0]
+    return token
 
 
 def _safe(url: object) -> bool:
