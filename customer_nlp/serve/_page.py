@@ -22,6 +22,9 @@ __all__ = ["render", "segments", "thread_path"]
 _WIDTH, _HEIGHT, _MARGIN = 600, 120, 12
 _LEAST_SHOWN_GRADE: Final = 1
 _MOST_QUEUE_REASONS: Final = 2
+#: Further actions are folded away.
+_MOST_ACTIONS: Final = 3
+_HOURS_IN_DAYS: Final = 48
 
 _ENVIRONMENT: Final = jinja2.Environment(
     loader=jinja2.PackageLoader("customer_nlp.serve"),
@@ -31,6 +34,13 @@ _ENVIRONMENT: Final = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
 )
 _ENVIRONMENT.filters["plain"] = lambda name: str(name).replace("_", " ")
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.0f} h" if hours < _HOURS_IN_DAYS else f"{hours / 24:.0f} days"
+
+
+_ENVIRONMENT.filters["hours"] = _hours
 
 
 def thread_path(identifier: str) -> str:
@@ -77,10 +87,12 @@ def _moods(message: Mapping[str, Any] | None) -> list[tuple[str, int]]:
 
 def _thread(kept: KeptThread) -> dict[str, Any]:
     record = kept.analysis
+    advice = record["recommendation"]
     said = {one["id"]: one for one in record["messages"]}
     spans = _spans(record)
     return {
-        "record": record, "advice": record["recommendation"], "actions": ACTIONS,
+        "record": record, "advice": advice, "names": ACTIONS, "shown": _MOST_ACTIONS,
+        "actions": sorted(advice["actions"], key=lambda one: one["action"] != advice["primary"]),
         "path": thread_path(kept.id), "core": CORE_SIGNALS,
         "messages": [
             {

@@ -22,7 +22,7 @@ __all__ = ["Workers", "joined", "stake"]
 
 _LOG: Final = logging.getLogger("customer_nlp.serve")
 _TIMING_STAKE: Final = {"now": 4.0, "today": 2.0, "normal": 0.0}
-_WAITING_FOR_CUSTOMER: Final = 0.3
+_RESTING: Final = 0.3
 #: The mood of the last few customer messages counts, not that of a year ago.
 _RECENT: Final = 3
 #: How often a job is read anew when others change its thread under it, before it is put off.
@@ -65,7 +65,7 @@ def stake(record: Mapping[str, Any]) -> float:
         Urgency (4 for now, 2 for today), the highest grades of frustration and of churn risk in
         the last three customer messages, a point for each promise of ours that was broken (two
         at most), and the probability of the first action; less than a third of it while the
-        customer is to answer, 0 where nothing is recommended.
+        customer is to answer or the matter is settled, 0 where nothing is recommended.
     """
     advice = record["recommendation"]
     if advice["primary"] is None:
@@ -78,8 +78,8 @@ def stake(record: Mapping[str, Any]) -> float:
     broken = sum(one["state"] == "broken" and one["by"] == "agent" for one in record["commitments"])
     sure = max((one["probability"] for one in advice["actions"]), default=0.0)
     total = _TIMING_STAKE[advice["timing"]] + sum(moods) + min(broken, 2) + sure
-    waits = record["state"]["waiting_on"] == "customer"
-    return float(total * (_WAITING_FOR_CUSTOMER if waits else 1.0))
+    rests = record["state"]["waiting_on"] == "customer" or advice["primary"] == "close"
+    return float(total * (_RESTING if rests else 1.0))
 
 
 class Workers:
