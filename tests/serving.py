@@ -95,9 +95,9 @@ def serving(analyzer: Analyzer, folder: Path, **environment: str) -> Iterator[Se
         yield Service(app, client)
 
 
-def wait_for(done: Callable[[], bool]) -> None:
-    """Look until something is so, for a minute at most."""
-    pause, end = threading.Event(), time.monotonic() + DEADLINE_SECONDS
+def wait_for(done: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
+    """Look until something is so, for a while at most."""
+    pause, end = threading.Event(), time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "it did not come about"
         pause.wait(0.02)

@@ -32,7 +32,9 @@ def test_help_in_the_readme_is_the_programs():
     assert shown.strip() == f"```console\n$ customer-nlp --help\n{help_text()}```"
 
 
-@pytest.mark.parametrize("path", ["README.md", "CONTRIBUTING.md", "data/README.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "CONTRIBUTING.md", "data/README.md", "docs/serve.md"]
+)
 def test_links_lead_somewhere(path: str):
     text = (ROOT / path).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):

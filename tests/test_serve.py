@@ -27,7 +27,7 @@ from customer_nlp.serve._settings import Settings, settings_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORING = ("/v1/analyze", "/v1/signals", "/v1/review", "/v1/outreach")
-EXAMPLES = int(os.environ.get("CUSTOMER_NLP_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("CUSTOMER_NLP_EXAMPLES", "8"))
 ANGRY = "This is the third time the router fails. Call me now or I cancel."
 
 

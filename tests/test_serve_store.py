@@ -375,7 +375,7 @@ def test_a_burst_survives_kill_9(tmp_path: Path) -> None:
         asyncio.run(burst(address, [one for one in bodies if one not in taken], taken.add))
         assert taken == set(bodies)
         store = Store(url)
-        wait_for(lambda: "queued" not in store.queue_sizes())
+        wait_for(lambda: "queued" not in store.queue_sizes(), 60 + BURST)
     finally:
         server.terminate()
         assert server.wait(30) in (0, -signal.SIGTERM)

@@ -97,6 +97,7 @@ class ContactIn(_Body):
     at: AwareDatetime
     about: _LINE = ""
     about_at: _WHEN = None
+    text: Annotated[str, Field(max_length=5000)] = ""
 
 
 class FactIn(_Body):
@@ -107,6 +108,8 @@ class FactIn(_Body):
     at: _WHEN = None
     source: _LINE | None = None
     expires: _WHEN = None
+    start: int | None = Field(None, ge=0)
+    end: int | None = Field(None, ge=0)
 
 
 class MatterIn(_Body):
@@ -117,6 +120,7 @@ class MatterIn(_Body):
     open: bool = False
     frustration: int = Field(0, ge=0, le=MAX_GRADE)
     churn_risk: int = Field(0, ge=0, le=MAX_GRADE)
+    about: Annotated[str, Field(max_length=5000)] = ""
 
 
 class AccountIn(_Body):
@@ -124,6 +128,7 @@ class AccountIn(_Body):
 
     id: _LINE = "account"
     timezone: _LINE | None = None
+    owns: list[_LINE] = Field(default=[], max_length=1000)
     facts: list[FactIn] = Field(default=[], max_length=1000)
     threads: list[MatterIn] = Field(default=[], max_length=1000)
     contacts: list[ContactIn] = Field(default=[], max_length=1000)
