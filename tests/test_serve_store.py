@@ -35,6 +35,7 @@ from customer_nlp.serve._writeback import WriteBack
 
 #: Deliveries in the burst; `make soak-serve` sends more.
 BURST = int(os.environ.get("CUSTOMER_NLP_SOAK", "300"))
+ROUNDS = 5
 LEASE = {"lease_seconds": 60.0, "attempts": 3}
 DAY_SECONDS = 86_400
 
@@ -372,7 +373,8 @@ def test_a_burst_survives_kill_9(tmp_path: Path) -> None:
     assert len(taken) < BURST
     server = _server(url, port)
     try:
-        asyncio.run(burst(address, [one for one in bodies if one not in taken], taken.add))
+        for _ in range(ROUNDS):  # as a helpdesk does that got no answer
+            asyncio.run(burst(address, [one for one in bodies if one not in taken], taken.add))
         assert taken == set(bodies)
         store = Store(url)
         wait_for(lambda: "queued" not in store.queue_sizes(), 60 + BURST)
