@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import tempfile
@@ -56,9 +57,8 @@ def picture() -> str:
             on_record=lambda thread, record: rows.append((thread, record)),
         )
     table = _table(rows[:ROWS])
-    table.columns = [one for one in table.columns if one.header not in NARROWER]
-    for column in table.columns:
-        column.no_wrap = column.ratio is None  # only the words may be broken
+    kept = [one for one in table.columns if one.header not in NARROWER]
+    table.columns = [dataclasses.replace(one, _index=place) for place, one in enumerate(kept)]
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
     console.print(table)
     svg = console.export_svg(title="customer-nlp score data/sample_inbox.mbox", unique_id="demo")
