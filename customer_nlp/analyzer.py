@@ -37,6 +37,7 @@ from customer_nlp.records import (
     ThreadState,
     TurnGrades,
     Unanswered,
+    utc,
 )
 from customer_nlp.review import Judgement, Reviewer
 from customer_nlp.signals import (
@@ -517,9 +518,12 @@ def _question(
     notify_hours: Mapping[str, float] | None,
     policy: Policy | None,
 ) -> _Question:
-    if now is not None and not (isinstance(now, datetime) and now.tzinfo):
+    now = None if now is None else utc("now", now)
+    if not isinstance(notify_hours, Mapping | None):
         raise InvalidRecordError(
-            "The now must be an aware datetime; got a naive one or another type.", field="now"
+            "The notify_hours must be a mapping of event kind to hours; "
+            f"got {type(notify_hours).__name__}.",
+            field="notify_hours",
         )
     given = dict(notify_hours or {})
     if not set(given) <= set(EVENT_KINDS):

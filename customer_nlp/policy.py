@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import json
+import math
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,15 +80,21 @@ class Policy:
                 raise _wrong("an action", f"one of {', '.join(ACTIONS)}")
         if self.off >= set(ACTIONS):
             raise _wrong("off", "fewer actions: something must be left to recommend")
+        spared = self.quiet_from or self.quiet_days or self.calls_per_day is not None
+        if spared and INSTEAD in self.off:
+            raise _wrong("off", f"no {INSTEAD}: it takes the place of a call that may not be made")
         if self.cost.keys() != self.cost_of_missing.keys():
             raise _wrong("cost and cost_of_missing", "the same actions in both")
         for name in self.cost:
-            if min(self.cost[name], self.cost_of_missing[name]) < 0 or not self._at_stake(name):
+            low = min(self.cost[name], self.cost_of_missing[name])
+            if not (low >= 0 and 0 < self._at_stake(name) < math.inf):
                 raise _wrong("a pair of costs", "two numbers from 0 up, not both 0")
         if self.calls_per_day is not None and self.calls_per_day < 0:
             raise _wrong("calls_per_day", "a whole number from 0 up")
         if (self.quiet_from is None) != (self.quiet_until is None):
             raise _wrong("quiet", "both 'from' and 'until', or neither")
+        if any(one and one.tzinfo for one in (self.quiet_from, self.quiet_until)):
+            raise _wrong("a quiet hour", "one without an offset; 'zone' says whose clock")
         if not self.quiet_days <= set(_DAYS):
             raise _wrong("a quiet day", f"one of {', '.join(_DAYS)}")
 
@@ -146,6 +153,18 @@ class Policy:
             quiet_days=frozenset(_names(quiet.get("days", ()), "days")),
             zone=_zone(quiet.get("zone", "UTC")),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types, in a fixed order; ``from_dict`` reads them back."""
+        until = {"from": self.quiet_from, "until": self.quiet_until}
+        hours = {name: one.isoformat() for name, one in until.items() if one is not None}
+        return {
+            "off": sorted(self.off),
+            "cost": dict(sorted(self.cost.items())),
+            "cost_of_missing": dict(sorted(self.cost_of_missing.items())),
+            "calls_per_day": self.calls_per_day,
+            "quiet": {**hours, "days": sorted(self.quiet_days), "zone": str(self.zone)},
+        }
 
     def threshold(self, action: str, otherwise: float) -> float:
         """Return the probability from which an action is recommended; above 1 when it is off."""
@@ -267,5 +286,5 @@ def _clock(value: Any) -> time | None:
 def _zone(value: Any) -> tzinfo:
     try:
         return ZoneInfo(value)
-    except (TypeError, ValueError, ZoneInfoNotFoundError) as error:
+    except (TypeError, ValueError, OSError, ZoneInfoNotFoundError) as error:  # a folder of zones
         raise _wrong("a zone", "a name such as 'Europe/London'") from error

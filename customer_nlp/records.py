@@ -42,6 +42,7 @@ __all__ = [
     "TurnGrades",
     "Unanswered",
     "Zone",
+    "utc",
 ]
 
 SCHEMA: Final = "customer-nlp/analysis/1"
@@ -63,6 +64,8 @@ EVENT_KINDS: Final = (
     "order_shipped",
 )
 _DAY_MINUTES: Final = 24 * 60
+#: Years of a moment: there is room on both sides for another zone and for "within a century".
+_YEARS: Final = range(2, 9000)
 COMMITMENT_STATES: Final = ("open", "due", "kept", "broken", "renegotiated", "told_in_advance")
 
 
@@ -198,16 +201,11 @@ class Message:
             )
         _require_probability(self.role_confidence)
         if self.sent_at is not None:
-            if self.sent_at.tzinfo is None:
-                raise InvalidRecordError(
-                    "The sent_at must be an aware datetime; got a naive one. "
-                    "Add a time zone, such as datetime.UTC.",
-                    field="sent_at",
-                )
+            sent_at = utc("sent_at", self.sent_at)
             offset = self.sent_at.utcoffset()
             if offset and self.utc_offset_minutes is None:
                 object.__setattr__(self, "utc_offset_minutes", int(offset.total_seconds() / 60))
-            object.__setattr__(self, "sent_at", _utc(self.sent_at))
+            object.__setattr__(self, "sent_at", sent_at)
         if not -_DAY_MINUTES < (self.utc_offset_minutes or 0) < _DAY_MINUTES:
             raise InvalidRecordError(
                 f"The utc_offset_minutes must be less than a day; got {self.utc_offset_minutes!r}.",
@@ -321,14 +319,34 @@ class Message:
         return f"Message(role={self.role!r}, chars={len(self.text)}, sent_at={_iso(self.sent_at)})"
 
 
-def _utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
+def utc(name: str, moment: object) -> datetime:
+    """Return an aware datetime as UTC.
+
+    Parameters
+    ----------
+    name : str
+        What it is called where it comes from, for the error.
+    moment : datetime
+        Aware.
+
+    Raises
+    ------
+    InvalidRecordError
+        For another type, a naive datetime, or one beyond the years 2 to 8999.
+    """
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        got = "a naive one" if isinstance(moment, datetime) else type(moment).__name__
         raise InvalidRecordError(
-            "The sent_at must lie between the years 1 and 9999 in UTC; got one beyond.",
-            field="sent_at",
-        ) from error
+            f"The {name} must be an aware datetime; got {got}. "
+            "Add a time zone, such as datetime.UTC.",
+            field=name,
+        )
+    if moment.year not in _YEARS:
+        raise InvalidRecordError(
+            f"The {name} must lie between the years {_YEARS[0]} and {_YEARS[-1]}; got one beyond.",
+            field=name,
+        )
+    return moment.astimezone(UTC)
 
 
 def _flag(name: str, value: object) -> bool:
@@ -432,12 +450,7 @@ class Event:
 
     def __post_init__(self) -> None:
         _require("event kind", self.kind, EVENT_KINDS)
-        if not isinstance(self.at, datetime) or self.at.tzinfo is None:
-            raise InvalidRecordError(
-                "The at of an event must be an aware datetime; got a naive one or another type.",
-                field="at",
-            )
-        object.__setattr__(self, "at", _utc(self.at))
+        object.__setattr__(self, "at", utc("at", self.at))
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Event:

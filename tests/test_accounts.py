@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import reduce
 from pathlib import Path
 
@@ -151,6 +151,35 @@ def test_plain_data_comes_back():
     assert Account.from_dict(json.loads(json.dumps(account.to_dict()))) == account
 
 
+def test_nothing_known_is_written_as_null():
+    empty = {"id": "a", "facts": None, "threads": None, "contacts": None, "owns": None}
+    assert Account.from_dict(empty) == Account("a")
+    assert Contact.from_dict({"at": "2026-05-05T10:00:00Z", "about": None}).about == ""
+
+
+def test_a_ban_on_calls_holds_however_phone_is_written():
+    banned = Account(facts=frozenset({Fact("do_not_call", "never call me")}))
+    planned = Contact.from_dict({"kind": "Sales", "channel": " Phone", "at": AT.isoformat()})
+    assert "do_not_contact" in check(planned, banned).reasons
+    with pytest.raises(InvalidRecordError, match="channel of a contact must be one of phone"):
+        Contact("sales", "telephone", AT)
+    with pytest.raises(InvalidRecordError, match="kind of a contact must be one of sales"):
+        Contact("upsell", "phone", AT)
+
+
+def test_moments_of_accounts_are_aware_and_utc():
+    there = AT.astimezone(timezone(timedelta(hours=5)))
+    assert Contact("sales", "phone", there).to_dict()["at"] == "2026-05-05T10:00:00Z"
+    for make in (
+        lambda at: Contact("sales", "phone", at),
+        lambda at: Matter(at, open=True),
+        lambda at: Fact("prefers", "email", at),
+        lambda at: Account().standing(at),
+    ):
+        with pytest.raises(InvalidRecordError, match="aware datetime; got a naive one"):
+            make(datetime(2026, 5, 5))
+
+
 @pytest.mark.parametrize(
     ("record", "match"),
     [
@@ -158,6 +187,11 @@ def test_plain_data_comes_back():
         ({"threads": [{"open": True}]}, "needs 'at'"),
         ({"threads": [{"at": "soon"}]}, "ISO 8601"),
         ({"contacts": [{"kind": "sales"}]}, "needs 'at'"),
+        ({"facts": 5}, "facts of an account must be a list; got int"),
+        ({"owns": "kettle"}, "owns of an account must be a list; got str"),
+        ({"threads": ["t"]}, "threads of an account must be mappings"),
+        ({"threads": [{"at": "2026-01-01", "frustration": "high"}]}, "a grade from 0 to 3"),
+        ({"contacts": [{"at": "2026-01-01", "channel": "pigeon"}]}, "one of phone, email"),
     ],
 )
 def test_wrong_accounts_say_what_is_wrong(record, match):

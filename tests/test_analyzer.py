@@ -166,6 +166,19 @@ def test_silence_is_counted_from_now(analyzer: Analyzer):
     assert analyzer.analyze(ANGRY).state.silent_hours is None
 
 
+@pytest.mark.parametrize(
+    "now", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)]
+)
+def test_a_now_at_the_edge_of_time_is_refused(analyzer: Analyzer, now: datetime):
+    with pytest.raises(InvalidRecordError, match="The now must lie between"):
+        analyzer.analyze(ANGRY, now=now)
+
+
+def test_hours_of_events_must_go_by_kind(analyzer: Analyzer):
+    with pytest.raises(InvalidRecordError, match=r"notify_hours must be a mapping .*; got int"):
+        analyzer.analyze(ANGRY, notify_hours=5)  # type: ignore[arg-type]
+
+
 def test_naive_now_is_refused(analyzer: Analyzer):
     with pytest.raises(InvalidRecordError, match="aware datetime"):
         analyzer.analyze(ANGRY, now=datetime(2026, 3, 5))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import tomllib
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,12 @@ def test_a_budget_is_used_up_and_never_passed(probabilities: list[float], budget
         ({"cost": {"reply": -1}, "cost_of_missing": {"reply": 1}}, "two numbers from 0 up"),
         ({"cost": {"reply": 0}, "cost_of_missing": {"reply": 0}}, "not both 0"),
         ({"cost": {"reply": "much"}, "cost_of_missing": {"reply": 1}}, "a table of numbers"),
+        ({"cost": {"reply": math.nan}, "cost_of_missing": {"reply": 1}}, "two numbers from 0 up"),
+        ({"cost": {"reply": math.inf}, "cost_of_missing": {"reply": 1}}, "two numbers from 0 up"),
+        ({"off": ["take_ownership"], "calls_per_day": 2}, "takes the place of a call"),
+        ({"off": ["take_ownership"], "quiet": {"days": ["sun"]}}, "takes the place of a call"),
+        ({"quiet": {"from": "20:00+02:00", "until": "08:00"}}, "one without an offset"),
+        ({"quiet": {"zone": "Europe"}}, "Europe/London"),
         ({"calls_per_day": -1}, "a whole number"),
         ({"calls_per_day": True}, "a whole number"),
         ({"quiet": {"from": "20:00"}}, "or neither"),
@@ -131,6 +139,14 @@ def test_a_budget_is_used_up_and_never_passed(probabilities: list[float], budget
 def test_a_wrong_policy_is_refused(stated: Any, complaint: str) -> None:
     with pytest.raises(InvalidRecordError, match=complaint):
         Policy.from_dict(stated)
+
+
+def test_plain_data_of_a_policy_comes_back() -> None:
+    stated = {"off": ["retain", "close"], "quiet": {"from": "20:00", "until": "08:00"}}
+    for policy in (Policy(), Policy.from_dict(stated), Policy.from_dict(tomllib.loads(TOML))):
+        again = Policy.from_dict(json.loads(json.dumps(policy.to_dict())))
+        assert again.to_dict() == policy.to_dict()
+        assert again.quiet_at(NOON) == policy.quiet_at(NOON)
 
 
 @pytest.mark.parametrize("content", ["off = [", "\x00", None])

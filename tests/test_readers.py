@@ -678,6 +678,7 @@ def test_a_name_stands_in_for_a_missing_address(tmp_path: Path) -> None:
         ("Date: Sun, 2 Mar 2098 09:14:00 +0000", datetime(2098, 3, 2, 9, 14, tzinfo=UTC)),
         ("Date: Mon, 32 Mar 2026 09:14:00 +0000", None),
         ("Date: Fri, 31 Dec 9999 23:59:59 -1200", None),
+        ("Date: Fri, 31 Dec 9999 12:00:00 +0000", None),  # no promise could fall due after it
         ("Date: yesterday", None),
         (
             "Date: rubbish\nReceived: from a by b;\n Mon, 2 Mar 2026 09:14:00 +0000",

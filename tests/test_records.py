@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -30,6 +30,18 @@ CANARY = "canary-7f3a"
 def test_vocabularies_have_the_sizes_of_the_codebook():
     assert (len(SIGNALS), len(CUES), len(ACTIONS), len(FINDINGS)) == (20, 17, 14, 10)
     assert len(set(SIGNALS)) == 20
+
+
+@pytest.mark.parametrize("written", ["2026-03-02T09:14:00Z", date(2026, 3, 2), 1772442840])
+def test_a_moment_of_another_type_is_refused_in_words(written):
+    with pytest.raises(InvalidRecordError, match="sent_at must be an aware datetime; got "):
+        Message("customer", "hi", sent_at=written)
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_moment_at_the_edge_of_time_is_refused(year: int):
+    with pytest.raises(InvalidRecordError, match="between the years 2 and 8999"):
+        Message("customer", "hi", sent_at=datetime(year, 12, 31, tzinfo=UTC))
 
 
 def test_naive_datetime_is_refused():
@@ -155,7 +167,7 @@ def test_parse_error_survives_pickling_between_processes():
     ("record", "match"),
     [
         ("hi", "Message or a dict with 'role' and 'text'; got str"),
-        ({"sent_at": "0001-01-01T00:00:00+10:00"}, "between the years 1 and 9999"),
+        ({"sent_at": "0001-01-01T00:00:00+10:00"}, "between the years 2 and 8999"),
         ({"public": "perhaps"}, "public must be true or false; got another str"),
         ({"automatic": [True]}, "automatic must be true or false; got another list"),
         ({"role_confidence": "high"}, "role_confidence must be a number; got str"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from customer_nlp import batch
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.errors import InvalidRecordError, SourceError
 
+ROOT = Path(__file__).resolve().parents[1]
 REPLY = (
     "From bob@kunde.example Wed Mar  4 09:00:00 2026\nMessage-ID: <4@kunde.example>\n"
     "In-Reply-To: <3@kunde.example>\nDate: Wed, 4 Mar 2026 09:00:00 +0000\n"
@@ -136,3 +140,16 @@ def test_a_state_in_use(inbox: Path, nightly: Nightly):
             nightly(inbox)
         other.execute("ROLLBACK")
     other.close()
+
+
+def test_the_same_policy_is_the_same_in_every_process(inbox: Path, tmp_path: Path):
+    rules = tmp_path / "policy.toml"
+    rules.write_text('off = ["retain", "make_good", "close", "reconcile_answers", "walk_through"]')
+    for seed in "123":
+        out = tmp_path / f"{seed}.jsonl"
+        command = ["score", inbox, "--out", out, "--since-state", tmp_path / "state"]
+        subprocess.run(
+            [sys.executable, "-m", "customer_nlp", *command, "--policy", rules],
+            cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True,
+        )  # fmt: skip
+        assert bool(out.read_bytes()) == (seed == "1")

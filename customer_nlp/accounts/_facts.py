@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from customer_nlp.errors import InvalidRecordError
-from customer_nlp.records import Message, Thread
+from customer_nlp.records import Message, Thread, utc
 from customer_nlp.text import sentences
 
 __all__ = ["FACTS", "Fact", "told"]
@@ -54,6 +54,9 @@ class Fact:
             raise InvalidRecordError(
                 f"A fact must be one of {', '.join(FACTS)}; got another.", field="kind"
             )
+        for name in ("at", "expires"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, utc(name, getattr(self, name)))
 
     def holds(self, now: datetime) -> bool:
         """Whether the fact holds at a time."""

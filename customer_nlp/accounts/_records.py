@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 from customer_nlp.accounts._facts import Fact, told
 from customer_nlp.codebook import MAX_GRADE
 from customer_nlp.errors import InvalidRecordError
-from customer_nlp.records import Analysis, Thread
+from customer_nlp.records import Analysis, Thread, utc
 
 __all__ = ["Account", "Contact", "Matter", "Standing", "gather"]
 
 #: After this time what a customer showed counts half.
 HALF_LIFE_DAYS: Final = 60.0
 MAX_ABOUT_CHARS: Final = 300
+KINDS: Final = ("sales", "renewal", "survey", "follow_up", "check_in", "service")
+MEDIA: Final = ("phone", "email", "sms", "visit")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,6 +47,14 @@ class Matter:
     id: str = ""
     about: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", utc("at", self.at))
+        for name, grade in (("frustration", self.frustration), ("churn_risk", self.churn_risk)):
+            if grade not in range(MAX_GRADE + 1):
+                raise InvalidRecordError(
+                    f"The {name} must be a grade from 0 to {MAX_GRADE}; got another.", field=name
+                )
+
     @property
     def severity(self) -> float:
         """How bad it was: 0 for a content customer to 1 for one who is leaving in anger."""
@@ -61,18 +71,23 @@ class Contact:
 
     Parameters
     ----------
-    kind : str
-        ``sales``, ``renewal``, ``survey``, ``follow_up``, ``check_in`` or ``service``.
-    channel : str
-        ``phone``, ``email``, ``sms`` or ``visit``.
+    kind : {'sales', 'renewal', 'survey', 'follow_up', 'check_in', 'service'}
+        What for.
+    channel : {'phone', 'email', 'sms', 'visit'}
+        By which way.
     at : datetime
-        When.
+        When; aware, kept as UTC.
     about : str, default=''
         The product, contract or repair that it is about.
     about_at : datetime, optional
         When that was; where it is missing, a month named in `about` or `text` is taken.
     text : str, default=''
         What we would say.
+
+    Raises
+    ------
+    InvalidRecordError
+        For another kind or channel: a ban on calls must not be passed by for a misspelt "phone".
     """
 
     kind: str
@@ -82,6 +97,17 @@ class Contact:
     about_at: datetime | None = None
     text: str = ""
 
+    def __post_init__(self) -> None:
+        for name, value, known in (("kind", self.kind, KINDS), ("channel", self.channel, MEDIA)):
+            if value not in known:
+                raise InvalidRecordError(
+                    f"The {name} of a contact must be one of {', '.join(known)}; got another.",
+                    field=name,
+                )
+        object.__setattr__(self, "at", utc("at", self.at))
+        if self.about_at is not None:
+            object.__setattr__(self, "about_at", utc("about_at", self.about_at))
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Contact:
         """Build a contact from plain data; unknown keys are ignored."""
@@ -89,10 +115,10 @@ class Contact:
         if at is None:
             raise InvalidRecordError("A contact needs 'at', a date and time.", field="at")
         return cls(
-            str(record.get("kind", "sales")),
-            str(record.get("channel", "phone")),
+            str(record.get("kind") or "sales").strip().lower(),
+            str(record.get("channel") or "phone").strip().lower(),
             at,
-            str(record.get("about", "")),
+            str(record.get("about") or ""),
             _moment(record.get("about_at")),
             str(record.get("text") or ""),
         )
@@ -218,6 +244,7 @@ class Account:
                 f"The half_life_days must be above 0; got {half_life_days!r}.",
                 field="half_life_days",
             )
+        now = utc("now", now)
         past = [one for one in self.matters if one.at <= now]
         calm = 1.0
         for one in past:
@@ -248,46 +275,46 @@ class Account:
         Raises
         ------
         InvalidRecordError
-            For a fact of an unknown kind or a date that is none.
+            For a fact of an unknown kind, a date that is none, or data of another shape.
         """
         facts = frozenset(
             Fact(
                 str(one.get("kind")),
-                str(one.get("value", "")),
+                str(one.get("value") or ""),
                 _moment(one.get("at")),
                 one.get("source"),
                 _moment(one.get("expires")),
                 one.get("start"),
                 one.get("end"),
             )
-            for one in record.get("facts", ())
+            for one in _mappings(record, "facts")
         )
         if record.get("customer_since"):
             facts |= {Fact("customer_since", str(record["customer_since"]))}
         matters = []
-        for one in record.get("threads", ()):
+        for one in _mappings(record, "threads"):
             at = _moment(one.get("at"))
             if at is None:
                 raise InvalidRecordError("A thread of an account needs 'at'.", field="at")
             matters.append(
                 Matter(
                     at,
-                    bool(one.get("open")),
-                    int(one.get("frustration", 0)),
-                    int(one.get("churn_risk", 0)),
-                    str(one.get("id", "")),
+                    str(one.get("open") or "").strip().lower() not in {"", "false"},
+                    one.get("frustration") or 0,
+                    one.get("churn_risk") or 0,
+                    str(one.get("id") or ""),
                     str(one.get("about") or _about(one)),
                 )
             )
-        contacts = tuple(Contact.from_dict(one) for one in record.get("contacts", ()))
+        contacts = tuple(Contact.from_dict(one) for one in _mappings(record, "contacts"))
         timezone = record.get("timezone")
         return cls(
-            str(record.get("id", "account")),
+            str(record.get("id") or "account"),
             facts,
             tuple(matters),
             contacts,
             None if timezone is None else str(timezone),
-            frozenset(map(str, record.get("owns", ()))),
+            frozenset(map(str, _listed(record, "owns"))),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -377,6 +404,24 @@ def _because(left: tuple[Matter, ...], good: Matter | None, bad: Matter | None) 
         yield f"last {what} on {bad.at:%Y-%m-%d}"
     if good is not None:
         yield f"last content on {good.at:%Y-%m-%d}"
+
+
+def _listed(record: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = record.get(name)
+    if value is not None and not isinstance(value, list | tuple):
+        raise InvalidRecordError(
+            f"The {name} of an account must be a list; got {type(value).__name__}.", field=name
+        )
+    return value or ()
+
+
+def _mappings(record: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    found = _listed(record, name)
+    if not all(isinstance(one, Mapping) for one in found):
+        raise InvalidRecordError(
+            f"The {name} of an account must be mappings; got something else.", field=name
+        )
+    return found
 
 
 def _about(record: Mapping[str, Any]) -> str:

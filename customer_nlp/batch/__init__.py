@@ -167,9 +167,11 @@ def score(
             for path in paths
         ]
         scorer = _Scorer(analyzer, model, jobs, options)
+        # plain data: the order of a set, and so its repr, differs from process to process
+        stated = options | {"policy": policy and policy.to_dict()}
         identity = scorer.identity | {
             "the options": _digest(
-                format, sorted(domains), sorted(options.items()), partition_by, keep_raw, redact
+                format, sorted(domains), sorted(stated.items()), partition_by, keep_raw, redact
             )
         }
         since = stack.enter_context(Since(state, identity)) if state else None

@@ -18,6 +18,8 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from customer_nlp.records import utc
+
 __all__ = [
     "ContentType",
     "addresses",
@@ -417,7 +419,7 @@ def moment(value: str) -> datetime | None:
             )  # fmt: skip
         else:
             found = _any_moment(value)
-        found.astimezone(UTC)  # a moment beyond the years 1 to 9999 there is none
+        utc("date", found)  # no mail was sent in the year 9999
         return found
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
         return None

@@ -15,7 +15,7 @@ from customer_nlp.errors import InvalidRecordError
 from customer_nlp.readers._headers import addresses, moment
 from customer_nlp.readers._mime import clean
 from customer_nlp.readers._roles import OwnAddresses
-from customer_nlp.records import Message, Zone
+from customer_nlp.records import Message, Zone, utc
 
 __all__ = ["FIELDS", "BadRowError", "columns_of", "field_name", "flag", "label", "to_message"]
 
@@ -339,7 +339,7 @@ def _calendar(word: str) -> datetime | None:
     if match := _DAY_FIRST.fullmatch(word):
         day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
         try:
-            return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+            return utc("date", datetime(year, month, day, hour, minute, second, tzinfo=UTC))
         except ValueError:
             return None
     return moment(word)
