@@ -257,7 +257,7 @@ class _Reply:
     def sentences(self, *rules: re.Pattern[str]) -> Sequence[tuple[int, int]]:
         """Return its sentences, none where no rule finds anything in the whole text."""
         text = self._message.text
-        if not any(rule.search(text) for rule in rules):
+        if all(rule.search(text) is None for rule in rules):
             return ()
         if self._ranges is None:
             self._ranges = list(islice(_sentences_of(self._message), _MAX_STATEMENTS))
