@@ -199,14 +199,13 @@ class Reply:
     def of(cls, scored: ScoredMessage) -> Reply:
         """Read a reply sentence by sentence."""
         found = _read(scored)
-        rules = [[search(one.text) is not None for search in _SEARCHES] for one in found]
+        rules = [[rule.search(one.text) is not None for rule in RULES.values()] for one in found]
         single = np.array(rules, bool).reshape(len(found), len(RULES))
         both = single[:, _FIRST] & single[:, _SECOND]
         hits = np.concatenate([single, both], axis=1)
         return cls(scored, found, hits, list(asked(found)))
 
 
-_SEARCHES: Final = tuple(rule.search for rule in RULES.values())
 _RULE_AT: Final = {name: i for i, name in enumerate(RULES)}
 _FIRST, _SECOND = ([_RULE_AT[pair[side]] for pair in TOGETHER] for side in (0, 1))
 #: Columns of `Reply.hits`.

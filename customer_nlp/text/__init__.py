@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from customer_nlp.text._html import html_to_text
 from customer_nlp.text._language import language
+from customer_nlp.text._rules import Rule
 from customer_nlp.text._sentences import sentences
 from customer_nlp.text._zones import segment
 
-__all__ = ["html_to_text", "language", "segment", "sentences"]
+__all__ = ["Rule", "html_to_text", "language", "segment", "sentences"]
