@@ -39,7 +39,7 @@ from customer_nlp.records import (
     Unanswered,
     utc,
 )
-from customer_nlp.review import Judgement, Reviewer
+from customer_nlp.review import Judgement, Observed, Reading, Reviewer
 from customer_nlp.signals import (
     ScoredMessage,
     SignalModel,
@@ -327,11 +327,10 @@ class Analyzer:
         alone = score_messages(self._signals, messages)
         ends = accumulate(len(thread) for thread in threads)
         by_thread = [alone[end - len(t) : end] for t, end in zip(threads, ends, strict=True)]
-        judged = self._judged(by_thread)
         steps: list[_Step] = []
         for thread, scored in zip(threads, by_thread, strict=True):
             steps += self._walk(thread, scored, _asked(scored, every_turn=every_turn), question)
-        shown = iter(self._shown(steps, judged))
+        shown = iter(self._shown(steps))
         told = iter(steps)
         for thread in threads:
             story = _Story(self, thread.id)
@@ -344,10 +343,7 @@ class Analyzer:
         """Score messages and go on with them; what was seen before is not looked at again."""
         scored = score_messages(self._signals, messages)
         steps = [walk.step(one, None) for one in scored]
-        [judged] = self._reviewer.judge([walk.scored]) if self._reviewer else [{}]
-        first = len(walk.scored) - len(scored)
-        ours = [judged.get(first + i) for i in range(len(scored))]
-        return zip(steps, self._shown(steps, ours), strict=True)
+        return zip(steps, self._shown(steps), strict=True)
 
     def _walk(
         self,
@@ -364,20 +360,12 @@ class Analyzer:
         for index, one in enumerate(scored):
             yield walk.step(one, question if index in asked else None)
 
-    def _judged(self, threads: Sequence[Sequence[ScoredMessage]]) -> list[Judgement | None]:
-        """Judge our replies in the light of what was said before; one place a message."""
-        if self._reviewer is None:
-            return [None for messages in threads for _ in messages]
-        judged = self._reviewer.judge(threads)
-        return [
-            ours.get(i)
-            for ours, messages in zip(judged, threads, strict=True)
-            for i in range(len(messages))
-        ]
-
-    def _shown(self, steps: Sequence[_Step], judged: Sequence[Judgement | None]) -> list[_Shown]:
+    def _shown(self, steps: Sequence[_Step]) -> list[_Shown]:
         """Say what each message shows, with the words, for many messages in one pass."""
         scored = [step.scored for step in steps]
+        judged: Sequence[Judgement | None] = [None] * len(steps)
+        if self._reviewer is not None:
+            judged = self._reviewer.judge([step.observed for step in steps])
         names = [
             [] if ours else self._names(step) for step, ours in zip(steps, judged, strict=True)
         ]
@@ -442,10 +430,11 @@ class Analyzer:
         [reply] = as_thread(Message("agent", draft)).messages
         whole = Thread("review", (*before, reply.replace(id="")))
         scored = score_messages(self._signals, whole.messages)
-        last = len(scored) - 1
-        judged = self._reviewer.judge([scored], only_last=True)[0] if self._reviewer else {}
-        step = _Step(scored[last], in_context=False, calls=False, view=None)
-        [shown] = self._shown([step], [judged.get(last)])
+        reading = Reading()
+        for one in scored[:-1]:
+            reading.add(one, wanted=False)
+        step = _Step(scored[-1], reading.add(scored[-1]), in_context=False, calls=False, view=None)
+        [shown] = self._shown([step])
         return Review(shown.analysis.findings, draft)
 
     def check_outreach(
@@ -580,14 +569,14 @@ class _Walk:
         self._features = actions.ThreadFeatures(channel=thread.channel)
         self._events = thread.events
         self._vector: npt.NDArray[np.float32] | None = None
-        #: As they are alone, which is how a reply of ours is set beside them.
-        self.scored: list[ScoredMessage] = []
+        self._reading = Reading(self._features.timeline.conflicts)
 
     def step(self, one: ScoredMessage, question: _Question | None) -> _Step:
         """Judge the next message in the light of those before; with a question, of the thread."""
         features = self._features
-        self.scored.append(one)
         actions.observe(features, one)
+        # what was said counts as it is alone, which is how a reply of ours is set beside it
+        observed = self._reading.add(one)
         in_context, calls = False, False
         if one.message.role == "customer" and one.scores is not None:
             self._vector = features.vector()
@@ -600,7 +589,9 @@ class _Walk:
                 one.grades[_FRUSTRATION] > 0 and features.timeline.commitments.just_broken() > 0
             )
             calls = calls and not features.timeline.no_calls
-        return _Step(one, in_context, calls, None if question is None else self.view(question))
+        return _Step(
+            one, observed, in_context, calls, None if question is None else self.view(question)
+        )
 
     def view(self, question: _Question) -> _View:
         """Say what is true of the thread as it stands."""
@@ -646,9 +637,13 @@ def _asked(scored: Sequence[ScoredMessage], *, every_turn: bool) -> frozenset[in
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One message in its place in the thread; ``view`` where an analysis is asked for."""
+    """One message in its place in the thread; ``view`` where an analysis is asked for.
+
+    ``observed`` is a reply of ours beside what was said before it.
+    """
 
     scored: ScoredMessage
+    observed: Observed | None
     in_context: bool
     calls: bool
     view: _View | None
@@ -742,7 +737,7 @@ class _Story:
         scored, analysis = step.scored, shown.analysis
         self._done.append(analysis)
         words = {
-            name: tuple(dataclasses.replace(one, message_id=analysis.id) for one in found)
+            name: tuple(Evidence(one.start, one.end, one.text, analysis.id) for one in found)
             for name, found in shown.words.items()
         }
         if scored.message.role == "customer":

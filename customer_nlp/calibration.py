@@ -19,11 +19,14 @@ __all__ = [
 Floats = npt.NDArray[np.floating]
 
 _NEWTON_STEPS: Final = 50
+_LEAST: Final = np.float32(-30)
+_MOST: Final = np.float32(30)
 
 
 def sigmoid(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Return the logistic function, without overflow. Cost: linear."""
-    clipped = np.clip(np.asarray(logits, np.float32), -30.0, 30.0)
+    # not np.clip: for a few numbers its way to the same two steps takes most of the time
+    clipped = np.minimum(np.maximum(np.asarray(logits, np.float32), _LEAST), _MOST)
     return (1.0 / (1.0 + np.exp(-clipped))).astype(np.float32)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import Message, Thread, utc
-from customer_nlp.text import sentences
+from customer_nlp.text import Rule, sentences
 
 __all__ = ["FACTS", "Fact", "told"]
 
@@ -66,8 +66,8 @@ class Fact:
         return f"Fact(kind={self.kind!r})"
 
 
-def _rule(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+def _rule(*patterns: str) -> Rule:
+    return Rule(*patterns, flags=re.IGNORECASE)
 
 
 _NUMBERS: Final = {
@@ -87,7 +87,7 @@ _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*"
 
 #: Words by which customers tell a fact. ``what``, ``years`` and ``since`` are the value where
 #: the pattern has them, else the words themselves are.
-_TOLD: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+_TOLD: Final[tuple[tuple[str, Rule], ...]] = (
     ("no_longer_owns", _rule(
         rf"\b(?:(?:have|['’]ve|was|been|were|i|we|and)\s)(?:\w+\s)?(?:sold|donated|scrapped|"
         rf"returned|gave\s(?:away|up|back)|given\s(?:away|up|back)|got\srid\sof|handed\sback|"

@@ -28,7 +28,6 @@ from customer_nlp.review._features import (
     Context,
     Reply,
     Sentence,
-    asked,
     most_similar,
     phrases,
     renumbered,
@@ -43,6 +42,7 @@ __all__ = [
     "VERDICTS",
     "Judgement",
     "Observed",
+    "Reading",
     "Reviewer",
     "observe",
 ]
@@ -106,51 +106,68 @@ class Judgement:
     findings: tuple[Finding, ...]
 
 
-def observe(
-    model: SignalModel,
-    threads: Sequence[Sequence[ScoredMessage]],
-    *,
-    only_last: bool = False,
-) -> list[list[Observed]]:
-    """Put every reply of ours beside what was said before it.
+def observe(model: SignalModel, messages: Sequence[ScoredMessage]) -> list[Observed]:
+    """Put every readable reply of ours of a thread beside what was said before it.
 
     Parameters
     ----------
     model : SignalModel
         Reads the sentences of the replies, all in one pass.
-    threads : sequence of sequence of ScoredMessage
-        Messages in order, scored by the same model.
-    only_last : bool, default=False
-        Look at the last message alone.
-
-    Returns
-    -------
-    list of list of Observed
-        For each thread its readable replies. Cost: linear in the text.
+    messages : sequence of ScoredMessage
+        One thread in order, scored by the same model.
     """
-    seen = [list(_replies(messages, only_last=only_last)) for messages in threads]
-    texts = [s.evidence.text for found in seen for one in found for s in one.reply.sentences]
+    reading = Reading()
+    found = [one for scored in messages if (one := reading.add(scored)) is not None]
+    _read_sentences(model, found)
+    return found
+
+
+def _read_sentences(model: SignalModel, observed: Sequence[Observed]) -> None:
+    texts = [one.evidence.text for found in observed for one in found.reply.sentences]
     scores, start = model.score(texts).findings, 0
-    for one in (one for found in seen for one in found):
+    for one in observed:
         end = start + len(one.reply.sentences)
         one.read(scores[start:end])
         start = end
-    return seen
 
 
-def _replies(messages: Sequence[ScoredMessage], *, only_last: bool) -> Iterator[Observed]:
-    plain = [one.message for one in messages]
-    clashes = timeline.conflicts(plain) if any(one.role == "agent" for one in plain) else ()
-    context = Context(channel=plain[0].channel if plain else None)
-    last = len(messages) - 1
-    for index, scored in enumerate(messages):
-        wanted = index == last or not only_last
-        if wanted and scored.message.role == "agent" and scored.scores is not None:
+class Reading:
+    """A thread as a reviewer reads it: each message is set beside those before.
+
+    Parameters
+    ----------
+    conflicts : Conflicts, optional
+        Where somebody else reads the thread for conflicts, just before each message comes here.
+
+    Notes
+    -----
+    A message costs its own length, and a look at the last 60 sentences of either side.
+    """
+
+    def __init__(self, conflicts: timeline.Conflicts | None = None) -> None:
+        self._context: Context | None = None
+        self._conflicts = timeline.Conflicts() if conflicts is None else conflicts
+        self._follows = conflicts is not None
+        self._known = self._count = 0
+
+    def add(self, scored: ScoredMessage, *, wanted: bool = True) -> Observed | None:
+        """Read the next message; returns a readable reply of ours, where that is wanted."""
+        message = scored.message
+        if not self._follows:
+            self._conflicts.add(message)
+        if self._context is None:
+            self._context = Context(channel=message.channel)
+        clashes = self._conflicts.found[self._known :]
+        self._known += len(clashes)
+        index, reply, observed = self._count, None, None
+        self._count += 1
+        if wanted and message.role == "agent" and scored.scores is not None:
             reply = Reply.of(scored)
-            ours = [one for one in clashes if one.second.message_id == scored.message.id]
-            row = vector(reply, context, ours)
-            yield Observed(index, reply, row, dict(_citations(reply, context, ours)))
-        context.add(scored)
+            row = vector(reply, self._context, clashes)
+            cited = dict(_citations(reply, self._context, clashes))
+            observed = Observed(index, reply, row, cited)
+        self._context.add(scored, reply)
+        return observed
 
 
 def _citations(
@@ -169,12 +186,11 @@ def _citations(
 
 
 def _given_before(reply: Reply, context: Context) -> Evidence | None:
-    wanted = list(asked(reply.sentences))
     for earlier in (context.given, context.wanted):
-        for name, _ in wanted:
+        for name, _ in reply.asked:
             if name in earlier:
                 return earlier[name]
-    found = [most_similar(one, context.customer) for _, one in wanted]
+    found = [most_similar(one, context.customer) for _, one in reply.asked]
     share, other = max(found, key=lambda one: one[0], default=(0.0, None))
     return other.evidence if other is not None and share >= _LIKE else None
 
@@ -236,26 +252,21 @@ class Reviewer:
         """Return the reviewer of a folder, or ``None`` for an older folder without one."""
         return cls(folder, model) if "review.json" in folder.files else None
 
-    def judge(
-        self, threads: Sequence[Sequence[ScoredMessage]], *, only_last: bool = False
-    ) -> list[dict[int, Judgement]]:
-        """Judge the replies of threads.
+    def judge(self, observed: Sequence[Observed | None]) -> list[Judgement | None]:
+        """Judge replies; their sentences are scored in one pass.
 
         Parameters
         ----------
-        threads : sequence of sequence of ScoredMessage
-            Messages in order, as `score_messages` gave them.
-        only_last : bool, default=False
-            Judge the last message alone, in the light of the others.
+        observed : sequence of Observed or None
+            As `Reading.add` gave them, of any threads.
 
         Returns
         -------
-        list of dict of int to Judgement
-            For each thread: place of the reply among its messages to what is said of it. Replies
-            that cannot be read are left out. Results do not depend on the other threads.
+        list of Judgement or None
+            In the same order. Results do not depend on the other replies.
         """
-        observed = observe(self._model, threads, only_last=only_last)
-        return [{one.index: self._judgement(one) for one in found} for found in observed]
+        _read_sentences(self._model, [one for one in observed if one is not None])
+        return [None if one is None else self._judgement(one) for one in observed]
 
     def _judgement(self, one: Observed) -> Judgement:
         # sums along one axis: the order of additions is fixed (see `actions`)

@@ -59,6 +59,7 @@ _STOP: Final = frozenset({
 })  # fmt: skip
 _WORD: Final = re.compile(r"[^\W\d_]{3,40}")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
+_DIGIT: Final = re.compile(r"\d")
 _PIECE: Final = re.compile(r"[\w']{2,40}|[?!.:£$€%]")
 _NEGATION: Final = re.compile(
     r"\b(?:not?|never|none|nothing|nobody|without|cannot|unable|\w{2,5}n['’]t|isnt|wont|dont)\b"
@@ -78,12 +79,10 @@ class Sentence:
 
 def _read(scored: ScoredMessage) -> list[Sentence]:
     text = scored.text[:MAX_CHARS]
-    found = []
-    for start, end in sentences(text)[:MAX_SENTENCES]:
-        [at] = scored.relocated([Evidence(start, end, text[start:end])])
-        evidence = Evidence(at.start, at.end, at.text, scored.message.id)
-        found.append(_sentence(evidence))
-    return found
+    ranges = sentences(text)[:MAX_SENTENCES]
+    places = scored.relocated([Evidence(start, end, text[start:end]) for start, end in ranges])
+    name = scored.message.id
+    return [_sentence(Evidence(one.start, one.end, one.text, name)) for one in places]
 
 
 def _sentence(evidence: Evidence) -> Sentence:
@@ -149,17 +148,17 @@ class Context:
         """The questions of the customer's last turn."""
         return [one for one in self.last if one.text.rstrip("\"' )”").endswith("?")]
 
-    def add(self, scored: ScoredMessage) -> None:
-        """Take one more message into account."""
+    def add(self, scored: ScoredMessage, reply: Reply | None = None) -> None:
+        """Take one more message into account; `reply` where it was read as one already."""
         message = scored.message
         if message.role == "system" or message.automatic or not message.public:
             return
-        found = _read(scored)
+        found = _read(scored) if reply is None else reply.sentences
         if message.role == "agent":
             self.agent_turns += 1
             self.replied = True
             self.ours = (self.ours + found)[-MAX_REMEMBERED:]
-            for name, one in asked(found):
+            for name, one in asked(found) if reply is None else reply.asked:
                 self.wanted.setdefault(name, one.evidence)
             return
         self.customer_turns += 1
@@ -187,11 +186,14 @@ class Reply:
         At most `MAX_SENTENCES`.
     hits : ndarray of shape (n_sentences, len(HITS))
         Which phrases each sentence holds.
+    asked : list of (str, Sentence)
+        What it asks for.
     """
 
     scored: ScoredMessage
     sentences: list[Sentence]
     hits: npt.NDArray[np.bool_]
+    asked: list[tuple[str, Sentence]]
 
     @classmethod
     def of(cls, scored: ScoredMessage) -> Reply:
@@ -200,7 +202,8 @@ class Reply:
         rules = [[rule.search(one.text) is not None for rule in RULES.values()] for one in found]
         single = np.array(rules, bool).reshape(len(found), len(RULES))
         both = single[:, _FIRST] & single[:, _SECOND]
-        return cls(scored, found, np.concatenate([single, both], axis=1))
+        hits = np.concatenate([single, both], axis=1)
+        return cls(scored, found, hits, list(asked(found)))
 
 
 _RULE_AT: Final = {name: i for i, name in enumerate(RULES)}
@@ -229,7 +232,7 @@ def vector(reply: Reply, context: Context, clashes: Sequence[Conflict]) -> Float
         reply.hits.sum(axis=0) / max(len(reply.hits), 1),
         context.said,
         context.before,
-        list(_named(reply.sentences, context, clashes).values()),
+        list(_named(reply.sentences, reply.asked, context, clashes).values()),
     ]
     return np.concatenate([np.asarray(block, np.float32) for block in blocks])
 
@@ -242,20 +245,36 @@ def logit(p: Floats) -> Floats:
 
 def phrases(text: str) -> npt.NDArray[np.intp]:
     """Return the buckets of a reply's words, pairs and triples, without repetition, sorted."""
-    pieces = _PIECE.findall(re.sub(r"\d", "0", text[:MAX_CHARS].lower()))
-    runs = (" ".join(pieces[i : i + n]) for n in (1, 2, 3) for i in range(len(pieces) - n + 1))
-    return np.array(sorted({zlib.crc32(run.encode()) % PHRASE_ROWS for run in runs}), np.intp)
+    pieces = _PIECE.findall(_DIGIT.sub("0", text[:MAX_CHARS].lower()))
+    following = [b" " + piece.encode() for piece in pieces]
+    # the sum of a run goes on from that of the run without its last piece
+    ones = [zlib.crc32(piece.encode()) for piece in pieces]
+    pairs = list(map(zlib.crc32, following[1:], ones))
+    triples = map(zlib.crc32, following[2:], pairs)
+    sums = np.fromiter({*ones, *pairs, *triples}, np.int64)
+    return np.unique(sums % PHRASE_ROWS).astype(np.intp)
+
+
+#: For ours and the customer's sentences: how like each of a reply's is to one, and to which.
+_Like = dict[str, list[tuple[float, Sentence | None]]]
 
 
 def _named(
-    found: Sequence[Sentence], context: Context, clashes: Sequence[Conflict]
+    found: Sequence[Sentence],
+    wanted: Sequence[tuple[str, Sentence]],
+    context: Context,
+    clashes: Sequence[Conflict],
 ) -> dict[str, float]:
+    like = {
+        "ours": [most_similar(one, context.ours) for one in found],
+        "customer": [most_similar(one, context.customer) for one in found],
+    }
     return (
         _form(found, context)
         | _touch(found, context)
         | _missed(found, context)
-        | _again(found, context)
-        | _against(found, context, clashes)
+        | _again(found, {name for name, _ in wanted}, context, like)
+        | _against(found, clashes, like)
     )
 
 
@@ -312,30 +331,31 @@ def _missed(found: Sequence[Sentence], context: Context) -> dict[str, float]:
     return out
 
 
-def _again(found: Sequence[Sentence], context: Context) -> dict[str, float]:
+def _again(
+    found: Sequence[Sentence], wanted: set[str], context: Context, like: _Like
+) -> dict[str, float]:
     """Say what the reply asks for, and whether it was given or asked for before."""
-    wanted = {name for name, _ in asked(found)}
     out = {}
     for name in THINGS:
         out[f"wants.{name}"] = float(name in wanted)
         out[f"given.{name}"] = float(name in wanted and name in context.given)
         out[f"asked_before.{name}"] = float(name in wanted and name in context.wanted)
     out["given.any"] = float(any(out[f"given.{name}"] for name in THINGS))
-    asking = [one for one in found if ASKING.search(one.text)]
-    for name, group in (("customer", context.customer), ("ours", context.ours)):
-        out[f"asking_like.{name}"] = max((most_similar(s, group)[0] for s in asking), default=0.0)
+    asking = [i for i, one in enumerate(found) if ASKING.search(one.text)]
+    for name in ("customer", "ours"):
+        out[f"asking_like.{name}"] = max((like[name][i][0] for i in asking), default=0.0)
     return out
 
 
 def _against(
-    found: Sequence[Sentence], context: Context, clashes: Sequence[Conflict]
+    found: Sequence[Sentence], clashes: Sequence[Conflict], like: _Like
 ) -> dict[str, float]:
     """Say what does not fit: clashes of statements, and like sentences with another sense."""
     kinds = {one.kind for one in clashes}
     out = {f"clash.{kind}": float(kind in kinds) for kind in _CLASHES}
     out["clash.any"] = float(bool(kinds))
-    for name, group in (("ours", context.ours), ("customer", context.customer)):
-        pairs = [(*most_similar(one, group), one) for one in found]
+    for name, most in like.items():
+        pairs = [(share, other, one) for (share, other), one in zip(most, found, strict=True)]
         out[f"like.{name}"] = max((share for share, _, _ in pairs), default=0.0)
         out[f"denied.{name}"] = max(
             (share for share, other, one in pairs if other and one.denied != other.denied),
@@ -368,6 +388,6 @@ FEATURES: Final = (
     *(f"share.{name}" for name in HITS),
     *(f"now.{name}" for name in _SAID),
     *(f"before.{name}" for name in _SAID),
-    *_named([], Context(), ()),
+    *_named([], (), Context(), ()),
     *(f"sentence.{name}" for name in FINDINGS),
 )

@@ -290,7 +290,7 @@ class SignalModel:
 
     def _known(self, tokens: TokenIds) -> Floats:
         listed = (tokens.ids < self._first_unknown) & (tokens.ids != 0)
-        counts = np.diff(np.append(tokens.starts, len(tokens.ids) - 1)) - 1
+        counts = tokens.lengths - 1
         hits = np.add.reduceat(listed.astype(np.float32), tokens.starts)
         return np.asarray(hits / np.maximum(counts, 1), np.float32)
 

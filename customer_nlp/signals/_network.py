@@ -184,6 +184,7 @@ class Network:
         pooled = np.empty((len(starts), 2 * width), np.float32)
         for first, last, _, end in _chunks(tokens):
             self._pool_chunk(ids, starts[first:last], end, pooled[first:last])
+        pooled[:, width:] /= tokens.lengths.astype(np.float32)[:, None]
         return pooled
 
     def _pool_chunk(
@@ -199,10 +200,8 @@ class Network:
         window += self._after.take(ids[start + 1 : end + 1], axis=0, mode="clip")
         window += self._before.take(before, axis=0, mode="clip")
         np.maximum(window, 0, out=window)
-        counts = np.diff(np.append(offsets, end - start)).astype(np.float32)
         np.maximum.reduceat(window, offsets, axis=0, out=out[:, :width])
         np.add.reduceat(window, offsets, axis=0, out=out[:, width:])
-        out[:, width:] /= counts[:, None]
 
 
 class LinearPart:
@@ -233,7 +232,7 @@ class LinearPart:
     def logits(self, tokens: TokenIds) -> Floats:
         """Return the sums of every message, shape (n, o). Cost: linear in the tokens."""
         ids, starts = tokens.ids, tokens.starts
-        counts = np.diff(np.append(starts, len(ids) - 1)) - 1
+        counts = tokens.lengths - 1
         sums = np.empty((len(starts), self._word.shape[1]), np.float32)
         for first, last, start, end in _chunks(tokens):
             parts = self._word.take(ids[start:end], axis=0)
@@ -258,8 +257,11 @@ class LinearPart:
 
 def _chunks(tokens: TokenIds) -> Iterator[tuple[int, int, int, int]]:
     """Yield message ranges and token ranges that are small enough to stay in the cache."""
-    starts = tokens.starts
-    ends = np.append(starts[1:], len(tokens.ids) - 1)
+    starts, total = tokens.starts, len(tokens.ids) - 1
+    if total <= _CHUNK_TOKENS:
+        yield 0, len(starts), 0, total
+        return
+    ends = starts + tokens.lengths
     first = 0
     while first < len(starts):
         last = int(np.searchsorted(ends, starts[first] + _CHUNK_TOKENS, side="right"))

@@ -63,16 +63,16 @@ def token_spans(text: str) -> tuple[list[str], list[tuple[int, int]]]:
     if len(lower) != len(folded):  # a few letters grow when lowered; such a one stays as it is
         lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in folded)
     lower = lower.replace(BOUNDARY, " ")
-    ranges = {match.start(): match.end() for match in _URL.finditer(lower)}
-    lower = _URL.sub(lambda match: _URL_TOKEN.ljust(len(match[0])), lower)
-    ranges |= {match.start(): match.end() for match in _MENTION.finditer(lower)}
-    lower = _MENTION.sub(lambda match: "@".ljust(len(match[0])), lower)
-    tokens, spans = [], []
-    for match in TOKEN.finditer(lower):
-        tokens.append(match[0])
-        start = match.start()
-        spans.append((start, ranges.get(start, match.end())))
-    return tokens, spans
+    ranges: dict[int, int] = {}
+    if "://" in lower:
+        ranges |= dict(match.span() for match in _URL.finditer(lower))
+        lower = _URL.sub(lambda match: _URL_TOKEN.ljust(len(match[0])), lower)
+    if "@" in lower:
+        ranges |= dict(match.span() for match in _MENTION.finditer(lower))
+        lower = _MENTION.sub(lambda match: "@".ljust(len(match[0])), lower)
+    spans = [match.span() for match in TOKEN.finditer(lower)]
+    tokens = [lower[start:end] for start, end in spans]
+    return tokens, [(start, ranges.get(start, end)) for start, end in spans] if ranges else spans
 
 
 def _plain(text: str) -> str:
@@ -139,13 +139,18 @@ class TokenIds:
         Rows of the vocabulary.
     starts : ndarray of shape (n_messages,)
         Where each message's boundary row stands.
+    lengths : ndarray of shape (n_messages,)
+        Rows of each message, its boundary among them.
     """
 
-    __slots__ = ("ids", "starts")
+    __slots__ = ("ids", "lengths", "starts")
 
     def __init__(self, ids: Ids, starts: Ids) -> None:
         self.ids = ids
         self.starts = starts
+        self.lengths = np.empty_like(starts)
+        self.lengths[:-1] = starts[1:] - starts[:-1]
+        self.lengths[-1:] = len(ids) - 1 - starts[-1:]
 
     @classmethod
     def of(cls, texts: Sequence[str], vocabulary: Vocabulary) -> TokenIds:

@@ -8,7 +8,7 @@ from typing import Final
 
 from customer_nlp.records import Event, Message, ThreadState, Trajectory, TurnGrades
 from customer_nlp.timeline._commitments import LEAD_HOURS, commitments, zone_of
-from customer_nlp.timeline._conflicts import conflicts, unanswered
+from customer_nlp.timeline._conflicts import Conflicts, conflicts, unanswered
 from customer_nlp.timeline._follow import (
     Facts,
     Timeline,
@@ -20,6 +20,7 @@ from customer_nlp.timeline._follow import (
 __all__ = [
     "LEAD_HOURS",
     "NOTIFY_HOURS",
+    "Conflicts",
     "Course",
     "Facts",
     "Participants",

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final
 
 from customer_nlp.records import Commitment, Message
+from customer_nlp.text import Rule
 from customer_nlp.timeline._dates import (
     Moment,
     Words,
@@ -26,7 +27,6 @@ from customer_nlp.timeline._dates import (
 __all__ = ["LEAD_HOURS", "Commitments", "commitments", "zone_of"]
 
 LEAD_HOURS: Final = 24.0
-_FLAGS: Final = re.IGNORECASE
 _APOSTROPHE: Final = "['’]"
 _WILL: Final = rf"(?:{_APOSTROPHE}ll|\s(?:will|shall|should))"
 _MAX_SENTENCE_WORDS: Final = 120
@@ -34,8 +34,8 @@ _MAX_SENTENCE_WORDS: Final = 120
 _MAX_A_MESSAGE: Final = 40
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(rf"(?:{one})" for one in patterns), _FLAGS)
+def _any(*patterns: str) -> Rule:
+    return Rule(*patterns, flags=re.IGNORECASE)
 
 
 _COMES: Final = (
@@ -46,7 +46,7 @@ _COMES: Final = (
 )
 #: Words of ours: strength 2 undertakes something by itself, 1 only with a further sign.
 _RULES: Final = tuple(
-    (name, strength, re.compile(pattern, _FLAGS))
+    (name, strength, _any(pattern))
     for name, strength, pattern in (
         ("self_will", 2, rf"\b(?:I|we){_WILL}\s(?!need|have\sto|be\sable|not\b)\w+"),
         ("self_going", 2, rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare)\s(?:\w+\s)?"
@@ -491,7 +491,7 @@ def _strength(
     return int(bool(kinds & _FINISHED) or (bool(kinds) and plain)), 0
 
 
-def _last(rule: re.Pattern[str], clause: str, until: int) -> re.Match[str] | None:
+def _last(rule: Rule, clause: str, until: int) -> re.Match[str] | None:
     """Return the last match that starts before a place, else the first one behind it."""
     found = None
     for match in rule.finditer(clause):
@@ -608,16 +608,16 @@ class _Said:
         self.named = named
         # what a message says of a promise stands at its start
         self.text = message.new_text[:_MAX_SEQUEL_CHARS]
-        self._found: dict[tuple[re.Pattern[str], int], int] = {}
+        self._found: dict[tuple[Rule, int], int] = {}
 
-    def has(self, rule: re.Pattern[str]) -> bool:
+    def has(self, rule: Rule) -> bool:
         """Whether a rule finds anything."""
         key = (rule, 0)
         if key not in self._found:
             self._found[key] = rule.search(self.text) is not None
         return bool(self._found[key])
 
-    def count(self, rule: re.Pattern[str], chars: int = _MAX_SEQUEL_CHARS) -> int:
+    def count(self, rule: Rule, chars: int = _MAX_SEQUEL_CHARS) -> int:
         """Count the different words that a rule finds at the start."""
         key = (rule, chars)
         if key not in self._found:

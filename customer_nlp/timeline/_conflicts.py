@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from customer_nlp.records import Conflict, Evidence, Message, Unanswered
-from customer_nlp.text import sentences
+from customer_nlp.text import Rule, sentences
 from customer_nlp.timeline._dates import Words, find_moments, may_hold_time
 
 __all__ = ["Conflicts", "Questions", "conflicts", "unanswered"]
@@ -23,8 +23,8 @@ _MAX_STATEMENTS: Final = 200
 _MAX_QUESTIONS: Final = 60
 
 
-def _rule(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
+def _rule(pattern: str) -> Rule:
+    return Rule(pattern, flags=re.IGNORECASE)
 
 
 #: Reasons that a refusal, cancellation or delay is put down to.
@@ -254,16 +254,16 @@ class _Reply:
         self._message = message
         self._ranges: list[tuple[int, int]] | None = None
 
-    def sentences(self, *rules: re.Pattern[str]) -> Sequence[tuple[int, int]]:
+    def sentences(self, *rules: Rule) -> Sequence[tuple[int, int]]:
         """Return its sentences, none where no rule finds anything in the whole text."""
         text = self._message.text
-        if not any(rule.search(text) for rule in rules):
+        if all(rule.search(text) is None for rule in rules):
             return ()
         if self._ranges is None:
             self._ranges = list(islice(_sentences_of(self._message), _MAX_STATEMENTS))
         return self._ranges
 
-    def find(self, rule: re.Pattern[str], *, last: bool = False) -> Evidence | None:
+    def find(self, rule: Rule, *, last: bool = False) -> Evidence | None:
         """Return the first sentence, or the last, in which a rule finds anything."""
         text, ranges = self._message.text, self.sentences(rule)
         for start, end in ranges[::-1] if last else ranges:
@@ -271,7 +271,7 @@ class _Reply:
                 return Evidence(start, end, text[start:end], self._message.id)
         return None
 
-    def about(self, rule: re.Pattern[str]) -> Iterator[_Plain]:
+    def about(self, rule: Rule) -> Iterator[_Plain]:
         """Yield the statements in which a rule finds anything, with their content words."""
         for start, end in self.sentences(rule):
             text = self._message.text[start:end]

@@ -77,6 +77,7 @@ _CLOCK_WORDS: Final = frozenset({
     "at", "by", "before", "until", "till", "from", "around", "about", "after", "past",
     "between", "for", "latest", "sharp"
 })  # fmt: skip
+_CLOCK_LEADS: Final = _CLOCK_WORDS | {",", "in", "the", "on"}
 _TO: Final = frozenset({
     "to", "and", "-", "–", "—", "until", "till"
 })  # fmt: skip
@@ -692,7 +693,7 @@ class _Reader:
     def _clock(self, index: int, *, needs_lead: bool) -> _Clock | None:
         words = self.words
         first = index
-        while words.at(index) in _CLOCK_WORDS | {",", "in", "the", "on"} and index < first + 3:
+        while words.at(index) in _CLOCK_LEADS and index < first + 3:
             index += 1
         lead = index > first and words.at(index - 1) in _CLOCK_WORDS
         word = words.at(index)

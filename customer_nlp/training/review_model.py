@@ -100,7 +100,7 @@ def _examples(
     for labelled in threads:
         model = models[fold_of(labelled.group)]
         scored = score_messages(model, labelled.thread.messages)
-        for one in observe(model, [scored])[0]:
+        for one in observe(model, scored):
             findings = labelled.labels[one.index].findings
             if findings is not None:
                 seen.append(one)
