@@ -58,8 +58,8 @@ _LINEAR_ARRAYS: Final = frozenset({"word", "pair_key", "pair", "slope", "offset"
 def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     """Fit everything and write the model folder. Cost: minutes on two cores."""
     rows = examples(corpus)
-    pool = soft.texts(corpus, rows)
-    tokens, arrays = _network(rows, pool, soft)
+    pool, public = soft.texts(corpus, rows)
+    tokens, arrays = _network(rows, pool, public, soft)
     message = _message(rows, pool, soft, tokens, arrays)
     files = message.files(None) | _head_files(message, corpus, HEADS)
     write_model(out, name=NAME, version=VERSION, files=files, about=_about(corpus, rows))
@@ -81,7 +81,7 @@ def refit(out: Path, corpus: Corpus, soft: SoftLabels, heads: Iterable[str]) -> 
         if name not in _LINEAR_ARRAYS
     }
     tokens = folder.lines("vocabulary.txt")
-    message = _message(rows, soft.texts(corpus, rows), soft, tokens, arrays)
+    message = _message(rows, soft.texts(corpus, rows)[0], soft, tokens, arrays)
     files = {**folder.files, **_head_files(message, corpus, heads)}
     write_model(out, name=folder.name, version=folder.version, files=files, about=folder.manifest)
 
@@ -120,7 +120,7 @@ def _json(value: Any) -> bytes:
 
 
 def _network(
-    rows: Sequence[Example], pool: Sequence[str], soft: SoftLabels
+    rows: Sequence[Example], pool: Sequence[str], public: int, soft: SoftLabels
 ) -> tuple[list[str], dict[str, Floats]]:
     """Fit the window network to the teacher alone: no label of a message reaches it directly."""
     known = [
@@ -132,7 +132,8 @@ def _network(
     logits = np.concatenate([np.stack([soft.held_out[row.key] for row in known]), soft.pool])
     weights = np.ones(len(texts), np.float32)
     weights[: len(known)] = LABELLED_WEIGHT
-    tokens = build_vocabulary([*(row.text for row in rows if row.split != "test"), *pool])
+    # a changed word keeps no capital of a name, so variants say nothing of what is one
+    tokens = build_vocabulary([*(row.text for row in rows if row.split != "test"), *pool[:public]])
     _say(f"{len(known)} labelled and {len(pool)} unlabelled texts, {len(tokens)} tokens")
     arrays = fit_student(
         tokens, texts, sigmoid(logits), weights, vectors=starting_vectors(tokens), say=_say

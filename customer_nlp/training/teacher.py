@@ -128,8 +128,13 @@ class SoftLabels:
         self.texts_sha256 = texts_sha256
         self.neighbours = neighbours
 
-    def texts(self, corpus: Corpus, rows: Sequence[Example]) -> list[str]:
+    def texts(self, corpus: Corpus, rows: Sequence[Example]) -> tuple[list[str], int]:
         """Make the unlabelled texts and the variants again and see that they are those judged.
+
+        Returns
+        -------
+        (list of str, int)
+            The texts, and how many at the front are public ones; the others are variants.
 
         Raises
         ------
@@ -137,12 +142,12 @@ class SoftLabels:
             When the texts have changed since; ``make teacher`` labels them anew.
         """
         beside = [row for row in rows if row.key in self.held_out]
-        texts, _ = _to_judge(corpus, beside, self.neighbours)
+        texts, folds = _to_judge(corpus, beside, self.neighbours)
         if texts_sha256(texts) != self.texts_sha256:
             raise ModelFormatError(
                 "The unlabelled texts are not those that the teacher judged. Run `make teacher`."
             )
-        return texts
+        return texts, int((folds == _EVERY_FOLD).sum())
 
 
 def _to_judge(
