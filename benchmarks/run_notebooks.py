@@ -13,7 +13,9 @@ WHERE = {"metadata": {"path": str(FOLDER)}}
 
 for path in [Path(name) for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")):
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, resources=WHERE, record_timing=False).execute()
+    NotebookClient(
+        notebook, timeout=600, resources=WHERE, record_timing=False, coalesce_streams=True
+    ).execute()
     # the kernel writes its own version into the file
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
     nbformat.write(notebook, path)

@@ -37,9 +37,9 @@ def test_notebook_runs(path: Path, monkeypatch):
     assert now == kept, "make notebooks"
 
 
-def _kinds(cell) -> list[str]:
+def _kinds(cell) -> set[str]:
     """Say what a cell shows: numbers may differ by machine, what kind of thing it is may not."""
-    return [kind for output in cell.outputs for kind in output.get("data", {output.get("name"): 0})]
+    return {kind for output in cell.outputs for kind in output.get("data", {output.get("name"): 0})}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
