@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import cache
 from typing import Final
 
 from customer_nlp.text._language_tables import LETTERS, SCRIPTS, WORDS
@@ -22,6 +23,7 @@ _LETTER_WEIGHT: Final = 0.6
 _MAX_LETTERS: Final = 3
 
 
+@cache  # made when it is first asked, not while a model loads
 def _vote_table() -> dict[str, tuple[tuple[str, float], ...]]:
     holders: dict[str, list[str]] = defaultdict(list)
     for code, words in WORDS.items():
@@ -35,7 +37,6 @@ def _vote_table() -> dict[str, tuple[tuple[str, float], ...]]:
     return table
 
 
-_VOTES: Final = _vote_table()
 _LETTER_VOTES: Final = {letter: codes.split() for letter, codes in LETTERS.items()}
 
 
@@ -69,7 +70,7 @@ def language(text: str) -> tuple[str | None, float]:
     words = _WORD.findall(low)
     totals: dict[str, float] = {}
     known = 0
-    get = _VOTES.get
+    get = _vote_table().get
     for word in words:
         votes = get(word)
         if votes is not None:
@@ -108,7 +109,7 @@ def _is_foreign(weight: float, english: float, words: list[str], known: int) -> 
         weight >= 1.0
         and english == 0.0
         and known * 2 >= len(words)
-        and any(len(word) >= 5 and len(_VOTES.get(word, ())) == 1 for word in words)
+        and any(len(word) >= 5 and len(_vote_table().get(word, ())) == 1 for word in words)
     )
 
 

@@ -18,9 +18,11 @@ _WORDS: Final = {
     "ninth": 9, "tenth": 10, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
     "seven": 7, "eight": 8, "nine": 9, "ten": 10,
 }  # fmt: skip
-_UNIT: Final = (
-    r"(?:time|attempt|e-?mail|mail|message|call|request|reminder|complaint|report|ticket|visit)"
-)
+_UNITS: Final = (
+    "time", "attempt", "mail", "message", "call", "request", "reminder", "complaint", "report",
+    "ticket", "visit",
+)  # fmt: skip
+_UNIT: Final = rf"(?:e-?mail|{'|'.join(_UNITS)})"
 _NTH: Final = re.compile(
     rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b", re.IGNORECASE
 )
@@ -46,14 +48,19 @@ def reports(text: str) -> int:
 def _stated(text: str) -> tuple[int, int, int]:
     """Return the highest n, and the range of the words that state it."""
     lower = text.lower()
-    found = [(_number(one[1], one[2]), one.start(), one.end()) for one in _NTH.finditer(text)]
+    # the search for "nth" looks at every word: spared where nothing is named that can be counted
+    counted = any(unit in lower for unit in _UNITS)
+    found = [
+        (_number(one[1], one[2]), one.start(), one.end())
+        for one in (_NTH.finditer(text) if counted else ())
+    ]
     found += [
         (_number(one[1], one[2]), one.start(), one.end())
         for one in (_TIMES.finditer(text) if "times" in lower or "twice" in lower else ())
         if "times" in one[0].lower() or (one[2] or "").lower() == "twice"
     ]
-    counted = [one for one in found if one[0] <= MAX_REPORTS]
-    return max(counted, key=lambda one: one[0], default=(0, 0, 0))
+    likely = [one for one in found if one[0] <= MAX_REPORTS]
+    return max(likely, key=lambda one: one[0], default=(0, 0, 0))
 
 
 def _stated_in(message: Message) -> tuple[int, Evidence | None]:
