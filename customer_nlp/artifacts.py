@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.errors import ModelFormatError, UntrustedModelError
+from customer_nlp.errors import InvalidRecordError, ModelFormatError, UntrustedModelError
 
 __all__ = [
     "FORMAT",
@@ -116,6 +117,11 @@ def default_model_path(name: str = "en") -> Path:
 
 def model_path(model: str | Path | None = None) -> Path:
     """Return the folder of a model given by name (``"en"`` when missing) or by its path."""
+    if not isinstance(model, str | os.PathLike | None):
+        raise InvalidRecordError(
+            f"The model must be a name or the path of a folder; got {type(model).__name__}.",
+            field="model",
+        )
     name = "en" if model is None else model
     path = Path(name)
     return path if path.is_dir() else default_model_path(str(name))

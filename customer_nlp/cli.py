@@ -68,8 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_clean(f"customer-nlp: {f'{where}: ' if where else ''}{error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("customer-nlp: interrupted; nothing was written under the output's name. The same "
-              "command with --resume goes on from here.", file=sys.stderr)  # fmt: skip
+        onward = " The same command with --resume goes on from here." * (options.run is _score)
+        print("customer-nlp: interrupted; nothing was written under the output's name."
+              f"{onward}", file=sys.stderr)  # fmt: skip
         return 1
     except BrokenPipeError:
         sys.stderr.close()

@@ -341,7 +341,7 @@ def utc(name: str, moment: object) -> datetime:
             "Add a time zone, such as datetime.UTC.",
             field=name,
         )
-    if moment.year not in _YEARS:
+    if moment.year not in _YEARS or moment.astimezone(UTC).year not in _YEARS:
         raise InvalidRecordError(
             f"The {name} must lie between the years {_YEARS[0]} and {_YEARS[-1]}; got one beyond.",
             field=name,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import customer_nlp
 from customer_nlp.artifacts import default_model_path, dump_arrays, open_model, write_model
-from customer_nlp.errors import ModelFormatError, UntrustedModelError
+from customer_nlp.errors import InvalidRecordError, ModelFormatError, UntrustedModelError
 
 
 @pytest.fixture
@@ -117,6 +117,11 @@ def test_manifest_that_is_no_json(tmp_path: Path):
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(ModelFormatError, match="not JSON"):
         open_model(tmp_path)
+
+
+def test_a_model_of_another_type_is_refused():
+    with pytest.raises(InvalidRecordError, match="the path of a folder; got int"):
+        customer_nlp.load(5)  # type: ignore[arg-type]
 
 
 def test_unknown_shipped_model():

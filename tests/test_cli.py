@@ -232,3 +232,17 @@ def test_what_changed_is_scored_night_after_night(inbox: Path, tmp_path: Path, c
         assert main(["score", str(inbox), "--out", str(out), "--since-state", str(state)]) == 0
         assert len(out.read_text().splitlines()) == expected
     assert "unchanged since the last run: 2 threads" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [(["score", "in.mbox", "--out", "out.csv"], True), (["explain", "Hello there"], False)],
+)
+def test_only_a_run_that_can_go_on_is_told_to_resume(command, hint, monkeypatch, capsys):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("customer_nlp.batch.score", interrupted)
+    monkeypatch.setattr("customer_nlp.analyzer.load", interrupted)
+    assert main(command) == 1
+    assert ("--resume" in capsys.readouterr().err) == hint

@@ -95,7 +95,8 @@ def test_broken_records_say_what_is_wrong(build, match: str):
     text=st.text(max_size=80),
     subject=st.none() | st.text(max_size=20),
     cc=st.lists(st.emails(), max_size=3),
-    moment=st.none() | st.datetimes(timezones=st.just(UTC)),
+    moment=st.none()
+    | st.datetimes(datetime(2, 1, 1), datetime(8999, 1, 1), timezones=st.just(UTC)),
 )
 def test_threads_survive_the_way_to_plain_data_and_back(text, subject, cc, moment):
     message = Message(
