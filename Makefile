@@ -48,7 +48,7 @@ $(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
 $(VENV)/.installed-teacher: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[teacher]' && touch $@
 
-teacher: $(VENV)/.installed-teacher ## judge the texts with fine-tuned MiniLM and MPNet (two hours)
+teacher: $(VENV)/.installed-teacher ## judge the texts with a fine-tuned MiniLM (an hour, on two cores alone)
 	$(BIN)/python -m customer_nlp.training.teacher
 
 model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and the teacher's soft labels

@@ -1,9 +1,9 @@
 """The teachers: fine-tuned encoders whose held-out judgements the fast student learns from.
 
-Run once, apart from ``make model``: ``make teacher``. Of each encoder three models are fitted, each
+Run once, apart from ``make model``: ``make teacher``. Of an encoder three models are fitted, each
 without one third of the groups; a labelled message gets the logits of the model that has not seen
 it, a variant of one likewise, an unlabelled public message the mean of all three. The test split is
-seen by none. What the encoders say is averaged.
+seen by none. Where several encoders have judged, what they say is averaged.
 
 References
 ----------
@@ -84,7 +84,7 @@ def _mpnet() -> Path:
                 files = metadata.distribution(f"{name}-pypi-part-{number:03d}").files or []
                 parts += [file.locate() for file in files if ".zip." in file.name]
         except metadata.PackageNotFoundError as error:
-            raise MissingExtraError(f"{name}-pypi-part-001 to -005", "teacher") from error
+            raise MissingExtraError(f"{name}-pypi-part-001 to -005", "mpnet") from error
         archive = b"".join(Path(str(part)).read_bytes() for part in parts)
         zipfile.ZipFile(BytesIO(archive)).extractall(cache)
     return cache / name
@@ -390,26 +390,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=SOFT_LABELS)
     parser.add_argument("--seed", type=int, default=20261122)
-    parser.add_argument("--encoder", choices=tuple(ENCODERS), help="only this one")
+    parser.add_argument(
+        "--encoder",
+        choices=tuple(ENCODERS),
+        default="minilm",
+        help="which one judges; mpnet is a second opinion on the same texts, averaged with the first",
+    )
     options = parser.parse_args(arguments)
     corpus = load_corpus()
     rows = examples(corpus)
     options.out.mkdir(parents=True, exist_ok=True)
     words = options.out / "neighbours.npz"
-    if options.encoder in {None, "minilm"}:
+    if options.encoder == "minilm":
         find_neighbours(row.text for row in rows if row.split != "test").save(words)
     texts, folds = _to_judge(corpus, rows, Neighbours.load(words))
-    for name in ENCODERS if options.encoder is None else [options.encoder]:
-        _say(f"{name}: {len(rows)} labelled texts, {len(texts)} others")
-        labelled, pool = _judged(ENCODERS[name], rows, texts, folds, options.seed)
-        np.savez_compressed(
-            options.out / f"{name}.npz",
-            keys=np.array([row.key for row in rows]),
-            test=np.array([row.split == "test" for row in rows]),
-            labelled=_steps(labelled),
-            pool=_steps(pool),
-            sha256=np.array(texts_sha256(texts)),
-        )
+    _say(f"{options.encoder}: {len(rows)} labelled texts, {len(texts)} others")
+    labelled, pool = _judged(ENCODERS[options.encoder], rows, texts, folds, options.seed)
+    np.savez_compressed(
+        options.out / f"{options.encoder}.npz",
+        keys=np.array([row.key for row in rows]),
+        test=np.array([row.split == "test" for row in rows]),
+        labelled=_steps(labelled),
+        pool=_steps(pool),
+        sha256=np.array(texts_sha256(texts)),
+    )
     return 0
 
 
