@@ -394,7 +394,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--encoder",
         choices=tuple(ENCODERS),
         default="minilm",
-        help="which one judges; mpnet is a second opinion on the same texts, averaged with the first",
+        help="which one judges; mpnet is a second opinion on the same texts",
     )
     options = parser.parse_args(arguments)
     corpus = load_corpus()
