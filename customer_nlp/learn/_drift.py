@@ -97,7 +97,7 @@ def drift(
     reference_groups: Sequence[Any] | None = None,
     current_groups: Sequence[Any] | None = None,
     model: str | Path | None = None,
-    false_alarms: float = 0.005,
+    false_alarms: float = 0.003,
     permutations: int = 2000,
     seed: int = 0,
 ) -> DriftReport:
@@ -113,7 +113,7 @@ def drift(
         Thread of each text. Threads are compared, each as the mean of its messages.
     model : str or Path, optional
         What scores the texts.
-    false_alarms : float, default=0.005
+    false_alarms : float, default=0.003
         How often a batch that has not changed may raise an alarm, all parts together.
     permutations : int, default=2000
         At least ``3 / false_alarms``.
