@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import threading
 import time
@@ -129,7 +130,8 @@ async def burst(
     async def send(client: httpx.AsyncClient, body: bytes) -> None:
         async with turn:
             headers = signed("zendesk", body, at=datetime.now(UTC))
-            del headers["X-Zendesk-Webhook-Invocation-Id"]
+            # a helpdesk that sends again signs anew, under the id of the first try
+            headers["X-Zendesk-Webhook-Invocation-Id"] = hashlib.sha256(body).hexdigest()[:26]
             try:
                 answer = await client.post("/v1/hooks/zendesk", content=body, headers=headers)
             except httpx.HTTPError:
