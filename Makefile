@@ -45,10 +45,7 @@ bench-large: $(VENV)/.installed-test ## 200,000 mails and 1,000,000 messages: ra
 $(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,peers,test]' && touch $@
 
-$(VENV)/.installed-teacher: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[teacher]' && touch $@
-
-teacher: $(VENV)/.installed-teacher ## judge the texts with a fine-tuned MiniLM (an hour, on two cores alone)
+teacher: $(VENV)/.installed-train ## judge the texts with a fine-tuned MiniLM (an hour, on two cores alone)
 	$(BIN)/python -m customer_nlp.training.teacher
 
 model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and the teacher's soft labels

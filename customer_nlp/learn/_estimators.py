@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -128,7 +129,7 @@ class SignalVectorizer(_OverTexts, TransformerMixin, BaseEstimator):  # type: ig
         return tags
 
 
-class _LabelFitter(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _LabelFitter(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """One logistic regression a label over rows that a subclass makes."""
 
     C: float | str
@@ -154,8 +155,9 @@ class _LabelFitter(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         two = not self.multilabel_ and len(self.classes_) == 2
         return list(self.classes_[1:] if two else self.classes_)
 
+    @abstractmethod
     def _start(self, name: str) -> int | None:
-        raise NotImplementedError
+        """Return the feature that a label starts from, or none."""
 
     def _columns(self, y: Any) -> Floats:
         """Return one column of 1, 0 or NaN a label; set `classes_`."""
@@ -183,11 +185,13 @@ class _LabelFitter(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ours = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
         return np.asarray(wanted[:, None] == ours[None, :], np.float64)
 
+    @abstractmethod
     def _label_names(self, count: int) -> npt.NDArray[Any]:
-        raise NotImplementedError
+        """Return the names of the columns of a `y` of several labels."""
 
+    @abstractmethod
     def _rows(self, X: Any) -> Any:  # noqa: N803
-        raise NotImplementedError
+        """Return the features of what `predict` is asked about."""
 
     @property
     def coef_(self) -> Floats:

