@@ -30,7 +30,7 @@ from customer_nlp.training.examples import (
     customer_target,
     examples,
     fold_of,
-    targets,
+    lessons,
 )
 from customer_nlp.training.linear import LinearFeatures, fit_column
 from customer_nlp.training.review_model import fit_review
@@ -161,7 +161,7 @@ class _Linear:
             len(pool), min(POOL_TEXTS, len(pool)), replace=False
         )
         z = self.features.matrix([pool[i] for i in chosen])
-        p, wanted = sigmoid(soft.pool[chosen]), targets(known)
+        p, wanted = sigmoid(soft.pool[chosen]), lessons(known)
         jobs = [(fold, column) for fold in (None, *range(FOLDS)) for column in range(len(OUTPUTS))]
         fitted = Parallel(n_jobs=2)(
             delayed(fit_column)(
@@ -198,7 +198,7 @@ class _Message:
         vocabulary = Vocabulary(linear.tokens)
         tokens = TokenIds.of([row.text for row in known], vocabulary)
         network = Network(_packed(arrays)).logits(tokens)
-        wanted = targets(known)
+        wanted = lessons(known)
         self._slopes, self._thresholds = [], []
         for column, name in enumerate(OUTPUTS):
             applies = ~np.isnan(wanted[:, column])

@@ -21,6 +21,7 @@ __all__ = [
     "customer_target",
     "examples",
     "fold_of",
+    "lessons",
     "targets",
 ]
 
@@ -31,6 +32,9 @@ FOLDS: Final = 3
 _N_GRADES: Final = len(CORE_SIGNALS) * MAX_GRADE
 #: Sources of our own writing; the others are public.
 OWN: Final = frozenset({"written", "post"})
+#: Sources whose writers address no company. Their moods are graded 0 by the codebook, which would
+#: teach that "this is ridiculous" says nothing; what the library reads is always written to us.
+BYSTANDERS: Final = frozenset({"goemotions"})
 #: Columns of the targets that customers' messages have.
 N_CUSTOMER: Final = _N_GRADES + len(CUES)
 
@@ -116,6 +120,16 @@ def _agent_target(findings: Iterable[str]) -> Floats:
 def targets(rows: Sequence[Example]) -> Floats:
     """Stack the targets, shape (n, 36)."""
     return np.stack([row.target for row in rows])
+
+
+def lessons(rows: Sequence[Example]) -> Floats:
+    """Stack what may be learnt of the rows: the targets, without the moods of bystanders."""
+    wanted = targets(rows)
+    bystanders = np.array([row.source in BYSTANDERS for row in rows], bool)
+    for name in ("confusion", "frustration"):
+        start = CORE_SIGNALS.index(name) * MAX_GRADE
+        wanted[bystanders, start : start + MAX_GRADE] = np.nan
+    return wanted
 
 
 def fold_of(group: str) -> int:
