@@ -60,33 +60,53 @@ service imap-login {{
 }}
 service anvil {{
   {chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 """
 
 
+class Mailbox:
+    """The Maildir of a user of Dovecot."""
+
+    def __init__(self, server: Dovecot, user: str) -> None:
+        self.server, self.user = server, user
+        self.folder = server.home / "mail" / user
+        self.add("")
+
+    def add(self, name: str) -> Path:
+        """Make a folder of the mailbox, or the mailbox itself."""
+        folder = self.folder / name
+        for part in ("cur", "new", "tmp"):
+            (folder / part).mkdir(parents=True)
+        return folder
+
+    def deliver(self, name: str, mail: str, folder: str = "") -> None:
+        """Put a mail in place, as a delivery would."""
+        (self.folder / folder / "new" / name).write_text(mail)
+        if os.getuid() == 0:
+            for path in (self.folder, *self.folder.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+
+    def listed(self) -> list[str]:
+        """Return all names, which hold the flags; a mail that is looked at leaves ``new``."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.glob("[cn]*/*"))
+
+    def url(self, folder: str = "INBOX", *, port: int | None = None) -> str:
+        return f"imaps://{self.user}@localhost:{port or self.server.tls}/{folder}"
+
+    @property
+    def starttls(self) -> str:
+        return self.url(port=self.server.plain).replace("imaps:", "imap:")
+
+
 class Dovecot:
-    """A server with a certificate of its own; every user has a Maildir and the same password."""
+    """A server with a certificate of its own; every user has the same password."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.certificate = home, home / "cert.pem"
         self.plain, self.tls = _free_ports(2)
-
-    def maildir(self, user: str) -> Path:
-        """Make the Maildir of a user."""
-        folder = self.home / "mail" / user
-        for name in ("cur", "new", "tmp"):
-            (folder / name).mkdir(parents=True)
-        self.own(folder)
-        return folder
-
-    def own(self, folder: Path) -> None:
-        """Give a folder to the server, as a delivery would."""
-        if os.getuid() == 0:
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, NOBODY, NOBODY)
-
-    def url(self, user: str, folder: str = "INBOX", port: int | None = None) -> str:
-        return f"imaps://{user}@localhost:{port or self.tls}/{folder}"
 
     @contextmanager
     def running(self) -> Iterator[Dovecot]:
@@ -204,7 +224,7 @@ def scripted(*answers: tuple[str, bytes]) -> Callable[[socket.socket], None]:
             for line in lines:
                 tag = line.partition(b" ")[0]
                 known = (answer for word, answer in answers if word.encode() in line)
-                lines.write(next(known, b"% OK\r\n").replace(b"%", tag))
+                lines.write(next(known, b"% OK done\r\n").replace(b"%", tag))
                 lines.flush()
 
     return serve

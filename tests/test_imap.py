@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from imap_servers import MISSING, PASSWORD, Dovecot, Wire, listening, scripted
+from imap_servers import MISSING, PASSWORD, Dovecot, Mailbox, Wire, listening, scripted
 
 import customer_nlp
 from customer_nlp import batch
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.cli import main
 from customer_nlp.errors import (
-    CustomerNlpError,
     InvalidRecordError,
     MissingExtraError,
     ParseError,
@@ -29,7 +28,6 @@ from customer_nlp.errors import (
 from customer_nlp.readers import _imap
 
 pytest.importorskip("imap_tools")
-USER = "anna-canary"
 FIRM = ("firma.example",)
 
 
@@ -59,41 +57,32 @@ def server(running: Dovecot, monkeypatch: pytest.MonkeyPatch) -> Dovecot:
 
 
 @pytest.fixture
-def user(request: pytest.FixtureRequest) -> str:
-    return f"{USER}-{re.sub('[^a-z]', '', request.node.name)}"
-
-
-@pytest.fixture
-def maildir(server: Dovecot, user: str) -> Path:
-    """Twenty threads of two mails, one exact copy and one empty file."""
-    folder = server.maildir(user)
+def mailbox(server: Dovecot, request: pytest.FixtureRequest) -> Mailbox:
+    """Twenty threads of two mails, one exact copy and one empty mail."""
+    mailbox = Mailbox(server, f"anna-canary-{re.sub('[^a-z]', '', request.node.name)}")
     for number in range(20):
-        deliver(server, folder, number)
-        deliver(server, folder, number, answer=True)
-    (folder / "new" / "97.copy").write_bytes((folder / "new" / "10.a").read_bytes())
-    (folder / "new" / "98.empty").touch()
-    server.own(folder)
-    return folder
+        mailbox.deliver(f"{10 + number}.question", question(number))
+        mailbox.deliver(f"{10 + number}.reply", reply(number))
+    mailbox.deliver("97.copy", question(0))
+    mailbox.deliver("98.empty", "")
+    return mailbox
 
 
-def deliver(server: Dovecot, folder: Path, number: int, *, answer: bool = False) -> None:
-    customer, agent = f"bob{number}@kunde.example", "help@firma.example"
-    sender, receiver = (agent, customer) if answer else (customer, agent)
-    ids = f"Message-ID: <{number}@kunde.example>\n"
-    if answer:
-        ids = f"Message-ID: <{number}@firma.example>\nIn-Reply-To: <{number}@kunde.example>\n"
-    mail = (
-        f"{ids}Date: Mon, 2 Mar 2026 {9 + answer:02}:{number:02}:00 +0000\nFrom: {sender}\n"
-        f"To: {receiver}\nSubject: Kettle {number}\n\n"
+def question(number: int) -> str:
+    return (
+        f"Message-ID: <{number}@kunde.example>\nDate: Mon, 2 Mar 2026 09:{number:02}:00 +0000\n"
+        f"From: bob{number}@kunde.example\nTo: help@firma.example\nSubject: Kettle {number}\n\n"
         f"The canary kettle {number} does not work. {'I am fed up. ' * 200}\n"
     )
-    (folder / "new" / f"{10 + number}.{'b' if answer else 'a'}").write_text(mail)
-    server.own(folder)
 
 
-def listed(folder: Path) -> list[str]:
-    """The names of all mails, which hold their flags; a mail that was looked at leaves new."""
-    return sorted(str(path.relative_to(folder)) for path in folder.glob("[cn]*/*"))
+def reply(number: int) -> str:
+    return (
+        f"Message-ID: <{number}@firma.example>\nIn-Reply-To: <{number}@kunde.example>\n"
+        f"Date: Mon, 2 Mar 2026 10:{number:02}:00 +0000\nFrom: help@firma.example\n"
+        f"To: bob{number}@kunde.example\nSubject: Re: Kettle {number}\n\n"
+        f"We are sorry, and send another one today. {'Best wishes. ' * 200}\n"
+    )
 
 
 def texts(source: str | Path, **options: object) -> list[list[tuple[str, str, str | None]]]:
@@ -104,57 +93,50 @@ def texts(source: str | Path, **options: object) -> list[list[tuple[str, str, st
 # -- what comes in ------------------------------------------------------------------------------
 
 
-def test_is_read_like_the_maildir_itself_and_nothing_changes_there(
-    server: Dovecot, user: str, maildir: Path
-):
-    before = listed(maildir)
-    threads = texts(server.url(user))
-    assert sorted(threads) == sorted(texts(maildir))
+def test_is_read_like_the_maildir_itself_and_nothing_changes_there(mailbox: Mailbox):
+    before = mailbox.listed()
+    threads = texts(mailbox.url())
+    assert sorted(threads) == sorted(texts(mailbox.folder))
     assert [len(thread) for thread in threads] == [2] * 20
-    assert listed(maildir) == before
+    assert mailbox.listed() == before
 
 
-def test_rejects_count_what_is_a_copy_or_empty(server: Dovecot, user: str, maildir: Path):
+def test_rejects_count_what_is_a_copy_or_empty(mailbox: Mailbox):
     rejects: list[ParseError] = []
-    threads = list(customer_nlp.read(server.url(user), on_error=rejects.append))
+    threads = list(customer_nlp.read(mailbox.url(), on_error=rejects.append))
     assert sum(map(len, threads)) == 40
     assert sorted(one.reason for one in rejects) == [
         "an empty record", "duplicate of an earlier message",
     ]  # fmt: skip
-    assert {one.source for one in rejects} == {f"imaps://localhost:{server.tls}/INBOX"}
+    assert {one.source for one in rejects} == {f"imaps://localhost:{mailbox.server.tls}/INBOX"}
 
 
-def test_a_mail_that_the_server_cannot_give_out_is_a_reject(
-    server: Dovecot, user: str, maildir: Path
-):
-    (maildir / "new" / "12.a").chmod(0)
+def test_a_mail_that_the_server_cannot_give_out_is_a_reject(mailbox: Mailbox):
+    (mailbox.folder / "new" / "12.question").chmod(0)
+    (mailbox.folder / "new" / "13.question").chmod(0)
     rejects: list[ParseError] = []
-    threads = list(customer_nlp.read(server.url(user), on_error=rejects.append))
+    threads = list(customer_nlp.read(mailbox.url(), on_error=rejects.append))
     assert sum(map(len, threads)) + len(rejects) == 42
-    assert "cannot be opened: the server did not give it out" in {one.reason for one in rejects}
-    assert len(rejects) == 3
+    reasons = [one.reason for one in rejects]
+    assert reasons.count("cannot be opened: the server did not give it out") == 2
+    assert len(rejects) == 4
 
 
-def test_another_mailbox_and_an_empty_one(server: Dovecot, user: str, maildir: Path):
-    (maildir / ".Büro & Co".encode("utf-7").decode()).mkdir  # noqa: B018
-    inner = maildir / ".B&APw-ro 1"
-    for name in ("cur", "new", "tmp"):
-        (inner / name).mkdir(parents=True)
-    deliver(server, inner, 7)
-    server.own(inner)
-    assert [len(thread) for thread in texts(server.url(user, "B%C3%BCro%201"))] == [1]
-    assert texts(server.url(f"{user}-without-mail")) == []
+def test_another_mailbox_and_an_empty_one(mailbox: Mailbox):
+    mailbox.add(".B&APw-ro 1")
+    mailbox.add(".Empty")
+    mailbox.deliver("1.more", question(7), ".B&APw-ro 1")
+    assert [len(thread) for thread in texts(mailbox.url("B%C3%BCro%201"))] == [1]
+    assert texts(mailbox.url("Empty")) == []
 
 
-def test_starttls(server: Dovecot, user: str, maildir: Path):
-    url = server.url(user, port=server.plain).replace("imaps:", "imap:")
+def test_starttls(mailbox: Mailbox):
+    url = mailbox.starttls
     assert len(texts(url)) == 20
 
 
-def test_explain_shows_a_thread(
-    server: Dovecot, user: str, maildir: Path, capsys: pytest.CaptureFixture[str]
-):
-    assert main(["explain", server.url(user), "--thread", "3@kunde.example"]) == 0
+def test_explain_shows_a_thread(mailbox: Mailbox, capsys: pytest.CaptureFixture[str]):
+    assert main(["explain", mailbox.url(), "--thread", "3@kunde.example"]) == 0
     assert "The canary kettle 3 does not work" in capsys.readouterr().out
 
 
@@ -169,32 +151,31 @@ def refused(
         customer_nlp.read(url)
     said = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     assert main(["score", url, "--out", str(out), "-v"]) == 2
+    logging.getLogger().handlers.clear()  # what -v set up writes to the standard error of this test
     shown = capsys.readouterr()
     assert re.search(match, shown.err)
     assert "canary" not in said.replace(str(out.parent), "") + shown.out + shown.err
     assert not list(out.parent.iterdir())
 
 
-def test_wrong_password(server: Dovecot, user: str, maildir: Path, tmp_path, capsys, monkeypatch):
+def test_wrong_password(mailbox: Mailbox, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("CUSTOMER_NLP_IMAP_PASSWORD", "canary-wrong")
-    refused(server.url(user), "refuses the user or the password", capsys, tmp_path / "x.jsonl")
+    refused(mailbox.url(), "refuses the user or the password", capsys, tmp_path / "x.jsonl")
 
 
-def test_unknown_mailbox(server: Dovecot, user: str, maildir: Path, tmp_path, capsys):
-    refused(server.url(user, "Nope"), "has no such mailbox", capsys, tmp_path / "x.jsonl")
+def test_unknown_mailbox(mailbox: Mailbox, tmp_path, capsys):
+    refused(mailbox.url("Nope"), "has no such mailbox", capsys, tmp_path / "x.jsonl")
 
 
-def test_a_certificate_of_nobody_we_know(
-    server: Dovecot, user: str, maildir: Path, tmp_path, capsys, monkeypatch
-):
+def test_a_certificate_of_nobody_we_know(mailbox: Mailbox, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("CUSTOMER_NLP_IMAP_CA_FILE")
-    refused(server.url(user), "certificate cannot be trusted", capsys, tmp_path / "x.jsonl")
-    plain = server.url(user, port=server.plain).replace("imaps:", "imap:")
+    refused(mailbox.url(), "certificate cannot be trusted", capsys, tmp_path / "x.jsonl")
+    plain = mailbox.starttls
     refused(plain, "certificate cannot be trusted", capsys, tmp_path / "x.jsonl")
 
 
-def test_encryption_where_there_is_none(server: Dovecot, user: str, tmp_path, capsys):
-    url = server.url(user, port=server.plain)
+def test_encryption_where_there_is_none(mailbox: Mailbox, tmp_path, capsys):
+    url = mailbox.url(port=mailbox.server.plain)
     refused(url, "cannot be reached.*imap:// for those with STARTTLS", capsys, tmp_path / "x.jsonl")
 
 
@@ -214,14 +195,14 @@ def wire(server: Dovecot, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Wir
 
 
 def test_a_cut_run_goes_on_where_it_stopped(
-    server: Dovecot, user: str, maildir: Path, wire, tmp_path: Path, analyzer: Analyzer
+    mailbox: Mailbox, wire, tmp_path: Path, analyzer: Analyzer
 ):
     wire, port = wire
-    url, out = server.url(user, port=port), tmp_path / "out.jsonl"
+    url, out = mailbox.url(port=port), tmp_path / "out.jsonl"
     score(url, tmp_path / "unbroken.jsonl", analyzer)
     [whole] = wire.passed
     wire.cuts = [whole // 2, 0, 0]
-    with pytest.raises(SourceError, match="cut again and again.* the same run goes on from there"):
+    with pytest.raises(SourceError, match=r"cut again and again.* the same run goes on from there"):
         score(url, out, analyzer)
     assert [path.name for path in tmp_path.glob("out*")] == ["out.jsonl.mails"]
     [kept] = (tmp_path / "out.jsonl.mails").iterdir()
@@ -237,15 +218,13 @@ def test_a_cut_run_goes_on_where_it_stopped(
     assert not kept.parent.exists()
 
 
-def test_a_cut_that_mends_is_not_noticed(
-    server: Dovecot, user: str, maildir: Path, wire, caplog: pytest.LogCaptureFixture
-):
+def test_a_cut_that_mends_is_not_noticed(mailbox: Mailbox, wire, caplog: pytest.LogCaptureFixture):
     wire, port = wire
-    whole = texts(server.url(user, port=port))
+    whole = texts(mailbox.url(port=port))
     # Each cut comes after some mails, so that more of them than there are pauses are borne.
     wire.cuts = [wire.passed[0] // 4] * 3
     caplog.set_level(logging.DEBUG)
-    assert texts(server.url(user, port=port)) == whole
+    assert texts(mailbox.url(port=port)) == whole
     assert len(wire.passed) == 5
     assert caplog.text.count("the connection was cut; trying again") == 3
     assert "canary" not in caplog.text
@@ -255,10 +234,10 @@ def test_a_cut_that_mends_is_not_noticed(
 
 
 def test_a_growing_mailbox_is_fetched_and_scored_only_where_it_grew(
-    server: Dovecot, user: str, maildir: Path, wire, tmp_path: Path, analyzer: Analyzer
+    mailbox: Mailbox, wire, tmp_path: Path, analyzer: Analyzer
 ):
     wire, port = wire
-    url, out, state = server.url(user, port=port), tmp_path / "out.jsonl", tmp_path / "state.db"
+    url, out, state = mailbox.url(port=port), tmp_path / "out.jsonl", tmp_path / "state.db"
 
     def nightly() -> list[str]:
         score(url, out, analyzer, since_state=state)
@@ -266,33 +245,31 @@ def test_a_growing_mailbox_is_fetched_and_scored_only_where_it_grew(
 
     assert len(nightly()) == 20
     assert nightly() == []
-    deliver(server, maildir, 30)
-    (maildir / "new" / "60.more").write_text(
+    mailbox.deliver("59.question", question(30))
+    mailbox.deliver(
+        "60.more",
         "Message-ID: <m@kunde.example>\nReferences: <5@kunde.example>\n"
-        "From: bob5@kunde.example\nSubject: Re: Kettle 5\n\nNobody answers me.\n"
+        "From: bob5@kunde.example\nSubject: Re: Kettle 5\n\nNobody answers me.\n",
     )
-    server.own(maildir)
     assert nightly() == ["5@kunde.example", "30@kunde.example"]
     assert wire.passed[-1] < wire.passed[0] / 3
-    (maildir / "new" / "15.b").unlink()  # deleted by somebody
+    (mailbox.folder / "new" / "15.reply").unlink()  # deleted by somebody
     assert nightly() == ["5@kunde.example"]
     [kept] = tmp_path.glob("state.db.mails/*")
     assert b"canary kettle 5 " in kept.read_bytes()
     assert b"<5@firma.example>" not in kept.read_bytes()
-    assert user.encode() not in state.read_bytes() + kept.read_bytes()
+    assert mailbox.user.encode() not in state.read_bytes() + kept.read_bytes()
 
 
-def test_a_mailbox_that_is_numbered_anew_is_fetched_anew(
-    server: Dovecot, user: str, maildir: Path, wire, tmp_path: Path
-):
+def test_a_mailbox_that_is_numbered_anew_is_fetched_anew(mailbox: Mailbox, wire, tmp_path: Path):
     wire, port = wire
-    url = server.url(user, port=port)
+    url = mailbox.url(port=port)
     whole = texts(url, keep_mails=tmp_path / "mails")
-    numbers = next(maildir.glob("dovecot-uidlist"))
+    numbers = next(mailbox.folder.glob("dovecot-uidlist"))
     numbers.write_text(
         re.sub(r"V(\d+)", lambda v: f"V{int(v[1]) + 9}", numbers.read_text(), count=1)
     )
-    for index in maildir.glob("dovecot.index*"):
+    for index in mailbox.folder.glob("dovecot.index*"):
         index.unlink()
     assert texts(url, keep_mails=tmp_path / "mails") == whole
     assert wire.passed[1] > wire.passed[0] * 0.9
@@ -365,3 +342,56 @@ def test_without_encryption_only_on_this_machine():
     assert _imap._is_loopback("::1")
     assert not _imap._is_loopback("192.0.2.1")
     assert not _imap._is_loopback("fe80::1%eth0")
+
+
+#: What the scripted server says to be taken for an IMAP server.
+BASICS = (
+    ("CAPABILITY", b"* CAPABILITY IMAP4rev1\r\n% OK done\r\n"),
+    ("EXAMINE", b"* OK [UIDVALIDITY 7] numbers hold\r\n% OK [READ-ONLY]\r\n"),
+    ("SEARCH", b"* SEARCH 1 2 3\r\n% OK done\r\n"),
+)
+
+
+def asked(*answers: tuple[str, bytes]) -> list[str]:
+    """Read a mailbox of a server that says this; return the texts and why others are missing."""
+    rejects: list[ParseError] = []
+    with listening(scripted(*answers, *BASICS)) as port:
+        threads = customer_nlp.read(f"imap://anna@127.0.0.1:{port}", on_error=rejects.append)
+        texts = [message.text for thread in threads for message in thread.messages]
+    return texts + [one.reason for one in rejects]
+
+
+@pytest.fixture
+def ascii_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_NLP_IMAP_PASSWORD", "canary")
+
+
+@pytest.mark.usefixtures("ascii_password")
+def test_answers_in_other_forms(monkeypatch: pytest.MonkeyPatch):
+    mail = b"Subject: x\r\n\r\nhello"
+    answer = (
+        b"* 9 EXISTS\r\n* 1 FETCH (FLAGS (\\Seen) UID 1)\r\n"
+        b"* 1 FETCH (BODY[] {19}\r\n" + mail + b" UID 1)\r\n"
+        b'* 2 FETCH (UID 2 BODY[] "")\r\n* 3 FETCH (UID 3 BODY[] NIL)\r\n% OK done\r\n'
+    )
+    assert asked(("BODY.PEEK", answer)) == [
+        "hello", "an empty record", "cannot be opened: the server did not give it out",
+    ]  # fmt: skip
+    monkeypatch.setenv("CUSTOMER_NLP_IMAP_PASSWORD", PASSWORD)
+    with pytest.raises(SourceError, match="refuses the user or the password"):
+        asked()  # LOGIN has no way to say "ü"
+
+
+@pytest.mark.usefixtures("ascii_password")
+def test_servers_that_are_of_no_use():
+    for answer in (
+        b"* OK hello\r\n% OK done\r\n",
+        b"% BAD what?\r\n",
+        b"* OK [UIDVALIDITY x]\r\n% OK done\r\n",
+    ):
+        with pytest.raises(SourceError, match="does not answer as IMAP4rev1 asks for"):
+            asked(("EXAMINE", answer))
+    many = b"* SEARCH " + b" ".join(b"%d" % uid for uid in range(1, 50)) + b"\r\n% OK done\r\n"
+    for answer in (b"% NO over quota\r\n", b"* BYE over quota\r\n"):
+        with pytest.raises(SourceError, match="refuses one mail after the other"):
+            asked(("SEARCH", many), ("FETCH", answer))

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -189,7 +190,7 @@ def _first(mailbox: Mailbox) -> _Session:
 def _name(error: BaseException) -> str:
     """Return the system's words for an error, never the server's."""
     if isinstance(error, imaplib.IMAP4.abort):
-        return "the server hung up"
+        return "the server hung up, or speaks no IMAP"
     return getattr(error, "strerror", None) or type(error).__name__
 
 
@@ -361,7 +362,7 @@ class _Session:
 
 def _bodies(answer: Sequence[Any]) -> Iterator[tuple[int, bytes]]:
     """Yield UID and mail of each answer that holds one; its number may stand before or after."""
-    for item, below in zip(answer, [*answer[1:], b""], strict=True):
+    for item, below in pairwise([*answer, b""]):
         if isinstance(item, tuple):
             after = below if isinstance(below, bytes) else b""
             if uid := _UID.search(item[0]) or _UID.search(after):
