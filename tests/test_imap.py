@@ -276,6 +276,24 @@ def test_a_mailbox_that_is_numbered_anew_is_fetched_anew(mailbox: Mailbox, wire,
     assert len(list((tmp_path / "mails").iterdir())) == 1
 
 
+@pytest.mark.usefixtures("ascii_password")
+def test_kept_mails_are_one_run_s_at_a_time_and_nothing_else_is_written_over(tmp_path: Path):
+    answers = (("SEARCH", b"* SEARCH\r\n% OK done\r\n"), *BASICS)
+    with listening(scripted(*answers)) as port:
+        url = f"imap://anna@127.0.0.1:{port}"
+        first = customer_nlp.read(url, keep_mails=tmp_path / "mails")
+        with pytest.raises(SourceError, match="cannot be kept: database is locked"):
+            customer_nlp.read(url, keep_mails=tmp_path / "mails")
+        first.close()
+        [kept] = (tmp_path / "mails").iterdir()
+        kept.write_bytes(b"the user's own " * 100)
+        with pytest.raises(SourceError, match="got another kind of file"):
+            customer_nlp.read(url, keep_mails=tmp_path / "mails")
+        assert kept.read_bytes() == b"the user's own " * 100
+        with pytest.raises(SourceError, match="cannot be kept: Not a directory"):
+            customer_nlp.read(url, keep_mails=kept / "below")
+
+
 # -- without Dovecot ----------------------------------------------------------------------------
 
 URLS = [
