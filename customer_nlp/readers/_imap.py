@@ -285,8 +285,8 @@ class _Session:
             self.close()
 
     def _take(self, kept: KeptMails) -> None:
-        _, [found] = self._box.client.uid("SEARCH", "ALL")
-        listed = {int(uid) for uid in (found or b"").split()}
+        _, found = self._box.client.uid("SEARCH", "ALL")
+        listed = {int(uid) for line in found if line for uid in line.split()}
         if any(uid >> 32 for uid in listed):
             raise ValueError
         missing = [uid for uid in kept.expect(sorted(listed)) if uid not in self._refused]
