@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     score = commands.add_parser("score", help="score mailboxes, tables and exports into a file")
     score.add_argument("sources", nargs="+", metavar="SOURCE",
                        help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines, "
-                            "Parquet, a helpdesk's export")  # fmt: skip
+                            "Parquet, a helpdesk's export, imaps://user@host/mailbox")  # fmt: skip
     score.add_argument("--out", required=True, metavar="FILE",
                        help="where to write: .jsonl, .csv or .parquet")  # fmt: skip
     score.add_argument("--jobs", type=int, default=1, metavar="N",
@@ -401,10 +401,11 @@ def _printable(text: str) -> str:
 
 def _explain(options: argparse.Namespace) -> int:
     from customer_nlp.analyzer import as_thread, load
+    from customer_nlp.readers import is_on_server
 
     if options.source == "-":
         thread = as_thread(_standard_input())
-    elif _is_path(options.source):
+    elif _is_path(options.source) or is_on_server(options.source):
         thread = _found(options.source, options.thread, options.format, options.own_domain)
     else:
         thread = as_thread(_given(options.source))

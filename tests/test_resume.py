@@ -182,6 +182,14 @@ def test_a_changed_source_or_other_options_are_named(broken_off, analyzer):
     assert not out.exists()
 
 
+def test_two_sources_of_one_name_both_count(broken_off, tmp_path: Path, analyzer):
+    source, out = broken_off
+    (tmp_path / "more").mkdir()
+    other = _table(tmp_path / "more" / source.name, 10)
+    with pytest.raises(SourceError, match=r"another run: the source in\.csv changed"):
+        batch.score([other, source], out, analyzer=analyzer, resume=True)
+
+
 def test_two_runs_do_not_write_one_output(inbox: Path, tmp_path: Path, analyzer):
     out = tmp_path / "out.jsonl"
     first = _spool.Spool(out, {}, resume=False)

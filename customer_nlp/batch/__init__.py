@@ -34,7 +34,7 @@ from customer_nlp.batch._stamps import Stamp, check_unbroken, stamp
 from customer_nlp.batch._summary import Progress, Summary
 from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceError
 from customer_nlp.policy import Policy
-from customer_nlp.readers import Threads, read
+from customer_nlp.readers import Threads, is_on_server, read
 from customer_nlp.records import Thread
 from customer_nlp.redact import redact as redact_thread
 from customer_nlp.timeline import LEAD_HOURS
@@ -83,7 +83,10 @@ def score(
     Parameters
     ----------
     sources : sequence of str or path
-        What `readers.read` takes, in any mix.
+        What `readers.read` takes, in any mix. Mails of a server are kept in the folder
+        ``<since_state>.mails`` from run to run, so that only new ones are fetched; without
+        `since_state` in ``<out>.mails`` until all went well, so that the same call goes on after
+        a cut connection.
     out : str or path
         Ends with ``.jsonl``, ``.csv`` or ``.parquet``. Written aside and renamed when complete, so
         under its own name it is never half-written. Rejected records go to
@@ -143,10 +146,11 @@ def score(
         raise InvalidRecordError(
             "The raw records hold what is to be masked; choose redact or keep_raw.", field="redact"
         )
-    paths = [Path(os.fsdecode(source)) for source in sources]
+    names = [os.fsdecode(source) for source in sources]
     state = Path(since_state) if since_state is not None else None
+    paths = [Path(name) for name in names if not is_on_server(name)]
     keep_apart([target, rejects_path(target), *([state] if state else [])], paths)
-    _LOG.info("reading %d sources, jobs %d", len(paths), jobs)
+    _LOG.info("reading %d sources, jobs %d", len(names), jobs)
     domains = tuple(own_domains)
     if policy is not None and policy.calls_per_day is not None:
         raise InvalidRecordError(
@@ -158,14 +162,14 @@ def score(
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectsFile(target))
         # every source is opened before anything is written: a wrong name costs nothing
-        inputs = [
-            _Input(
-                path,
-                read(path, format, own_domains=domains, on_error=rejects.add, keep_raw=keep_raw),
-                stamp(path),
-            )
-            for path in paths
-        ]
+        inputs = []
+        for name in names:
+            threads = read(
+                name, format, own_domains=domains, on_error=rejects.add, keep_raw=keep_raw,
+                keep_mails=f"{state or target}.mails",
+            )  # fmt: skip
+            stack.callback(threads.close)
+            inputs.append(_input(name, threads))
         scorer = _Scorer(analyzer, model, jobs, options)
         # plain data: the order of a set, and so its repr, differs from process to process
         stated = options | {"policy": policy and policy.to_dict()}
@@ -175,12 +179,16 @@ def score(
             )
         }
         since = stack.enter_context(Since(state, identity)) if state else None
-        for path, one in zip(paths, inputs, strict=True):
-            identity[f"the source {path.name}"] = _digest(path.absolute(), one.stamp)
+        for one in inputs:  # of two with the same name both count
+            name = f"the source {one.name}"
+            identity[name] = _digest(identity.get(name), one.key, one.stamp)
         if since:
             identity["the state"] = since.generation
         run = _Run(target, sink, inputs, scorer, rejects, since, redact, on_record, on_progress)
-        return run.through(Spool(target, identity, resume=resume))
+        summary = run.through(Spool(target, identity, resume=resume))
+        for one in inputs if state is None else ():
+            one.threads.forget()
+        return summary
 
 
 def _digest(*values: object) -> str:
@@ -192,9 +200,11 @@ def _digest(*values: object) -> str:
 class _Input:
     """One source: where it is, what is read of it, and what it looked like before."""
 
-    path: Path
+    key: str
+    name: str
     threads: Threads
     stamp: Stamp
+    path: Path | None  # of what may change while it is read
 
     def __iter__(self) -> Iterator[Thread]:
         try:
@@ -205,9 +215,18 @@ class _Input:
             raise SourceError(
                 f"The source cannot be read on: {error.strerror or type(error).__name__}. Check "
                 "the disk or the network, then run again.",
-                source=str(self.path),
+                source=self.threads.source,
             ) from error
-        check_unbroken(self.path, self.stamp)
+        if self.path is not None:
+            check_unbroken(self.path, self.stamp)
+
+
+def _input(name: str, threads: Threads) -> _Input:
+    if fetched := threads.snapshot:
+        seen = Stamp(fetched.bytes, 0, 0, fetched.digest)
+        return _Input(fetched.key, threads.source, threads, seen, None)
+    path = Path(name)
+    return _Input(str(path.absolute()), path.name, threads, stamp(path), path)
 
 
 class _Scorer:
@@ -345,7 +364,7 @@ class _Run:
         for one in self.inputs:
             threads = iter(one)
             if self.since:
-                threads = self.since.changed(one.path, one.stamp, threads)
+                threads = self.since.changed(one.key, one.stamp, threads)
             for thread in threads:
                 self.read += 1
                 yield thread

@@ -114,9 +114,9 @@ class Since:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
 
-    def changed(self, path: Path, stamp: Stamp, threads: Iterator[Thread]) -> Iterator[Thread]:
+    def changed(self, source: str, stamp: Stamp, threads: Iterator[Thread]) -> Iterator[Thread]:
         """Yield the threads of a source that are new or not what they were."""
-        source = str(path.absolute()).encode("utf-8", "backslashreplace").decode()
+        source = source.encode("utf-8", "backslashreplace").decode()
         seen = json.dumps(stamp)
         with self._said_plainly():
             run = self._database.execute

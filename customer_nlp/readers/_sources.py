@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.readers._boxes import (
@@ -19,6 +19,7 @@ from customer_nlp.readers._boxes import (
 )
 from customer_nlp.readers._helpdesk import HELPDESKS, helpdesk_of, helpdesk_reader
 from customer_nlp.readers._inbox import mail_threads
+from customer_nlp.readers._kept import KeptMails, Snapshot
 from customer_nlp.readers._mail import is_binary
 from customer_nlp.readers._parquet import parquet_threads
 from customer_nlp.readers._rejects import OnError, Rejects
@@ -26,7 +27,7 @@ from customer_nlp.readers._roles import OwnAddresses
 from customer_nlp.readers._tables import csv_threads, has_text_column, json_threads
 from customer_nlp.records import Thread
 
-__all__ = ["FORMATS", "Threads", "read"]
+__all__ = ["FORMATS", "Snapshot", "Threads", "is_on_server", "read"]
 
 _Reader = Callable[[Path, Rejects, OwnAddresses], Iterator[Thread]]
 
@@ -83,11 +84,21 @@ _HEAD_BYTES: Final = 65536
 
 
 class Threads(Iterator[Thread]):
-    """The threads of one source, read as they are asked for."""
+    """The threads of one source, read as they are asked for.
 
-    def __init__(self, threads: Iterator[Thread], rejects: Rejects) -> None:
+    Attributes
+    ----------
+    source : str
+        Name of the source; of a mailbox on a server without its user.
+    """
+
+    def __init__(
+        self, threads: Iterator[Thread], rejects: Rejects, kept: KeptMails | None = None
+    ) -> None:
+        self.source = rejects.source
         self._threads = threads
         self._rejects = rejects
+        self._kept = kept
 
     def __next__(self) -> Thread:
         return next(self._threads)
@@ -96,6 +107,19 @@ class Threads(Iterator[Thread]):
         """Let go of the files, where reading stops early."""
         if isinstance(self._threads, Generator):
             self._threads.close()
+        if self._kept is not None:  # a generator that never began closes nothing
+            self._kept.close()
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What was fetched of a mailbox on a server; ``None`` for other sources."""
+        return None if self._kept is None else self._kept.snapshot
+
+    def forget(self) -> None:
+        """Close, and delete what `read` kept of a mailbox on a server."""
+        self.close()
+        if self._kept is not None:
+            self._kept.forget()
 
     @property
     def fraction(self) -> float:
@@ -110,6 +134,7 @@ def read(
     own_domains: Iterable[str] = (),
     on_error: OnError = "raise",
     keep_raw: bool = False,
+    keep_mails: str | os.PathLike[str] | None = None,
 ) -> Threads:
     """Read threads from a mailbox, a table or transcripts.
 
@@ -118,7 +143,8 @@ def read(
     source : str or path
         An mbox, a Maildir, an ``.eml`` file or a folder of them, a CSV file with a header, JSON
         Lines (or one JSON array) with a message, a thread or a helpdesk's payload an item, or
-        Parquet with a message or a thread a row.
+        Parquet with a message or a thread a row. Or a mailbox on a server,
+        ``imaps://user@host/mailbox``: see the notes.
     format : {'auto', 'mbox', 'maildir', 'eml', 'csv', 'jsonl', 'parquet'} or one of `HELPDESKS`
         ``auto``, the default, looks at the path and at the first bytes; a helpdesk's export is
         told where it is unmistakable. Its events without words are no records, and a message
@@ -134,6 +160,9 @@ def read(
         under a new one.
     keep_raw : bool, default=False
         Put the raw record into `ParseError.raw`.
+    keep_mails : str or path, optional
+        A folder in which the mails of a server are kept, so that the next read fetches only new
+        ones, or goes on where this one was cut. Without it they are gone when reading ends.
 
     Returns
     -------
@@ -143,7 +172,10 @@ def read(
     Raises
     ------
     SourceError
-        At once, when the source as a whole cannot be read: missing, empty, of an unknown kind.
+        At once, when the source as a whole cannot be read: missing, empty, of an unknown kind; a
+        server that cannot be reached or trusted, that refuses, or that hangs up again and again.
+    MissingExtraError
+        For a mailbox on a server without imap-tools, and Parquet without pyarrow.
     ParseError
         While iterating, at the first bad record, unless `on_error` says otherwise.
     InvalidRecordError
@@ -155,8 +187,18 @@ def read(
     one thread at a time, of tables with a thread column the messages, and beyond 50,000 of either
     they go to a temporary file (SQLite; in ``SQLITE_TMPDIR``, else where the system keeps such
     files). The rows of a thread may stand anywhere in a table.
+
+    A mailbox on a server is fetched as a whole before this returns, without a trace on the server
+    (EXAMINE, BODY.PEEK). The password is in ``CUSTOMER_NLP_IMAP_PASSWORD``, or in the file that
+    ``CUSTOMER_NLP_IMAP_PASSWORD_FILE`` names, never in the URL. Certificates are verified, by
+    those in ``CUSTOMER_NLP_IMAP_CA_FILE`` where it is set. ``imap://`` means STARTTLS; only on
+    this machine a server may do without. Mails that are gone from the server are not kept.
     """
     own = OwnAddresses(own_domains)
+    if is_on_server(source):
+        return _fetched(
+            source, own, format=format, on_error=on_error, keep_raw=keep_raw, folder=keep_mails
+        )
     path = _path(source)
     rejects = Rejects(str(path), on_error, keep_raw=keep_raw)
     if format != "auto" and format not in FORMATS:
@@ -175,6 +217,35 @@ def read(
             "Check its name and your permissions.",
             source=str(path),
         ) from error
+
+
+_ON_SERVER: Final = re.compile("imaps?://", re.IGNORECASE)
+
+
+def is_on_server(source: object) -> TypeGuard[str]:
+    """Tell whether a source is the URL of a mailbox on a server."""
+    return isinstance(source, str) and bool(_ON_SERVER.match(source))
+
+
+def _fetched(
+    url: str,
+    own: OwnAddresses,
+    *,
+    format: str,  # noqa: A002 - as in `read`
+    on_error: OnError,
+    keep_raw: bool,
+    folder: str | os.PathLike[str] | None,
+) -> Threads:
+    from customer_nlp.readers._imap import fetch, mailbox_of  # brings ssl, which files do not need
+
+    mailbox = mailbox_of(url)
+    rejects = Rejects(str(mailbox), on_error, keep_raw=keep_raw)
+    if format != "auto":
+        raise InvalidRecordError(
+            "A mailbox on a server holds mails; leave the format out.", field="format"
+        )
+    kept = fetch(mailbox, None if folder is None else Path(folder))
+    return Threads(mail_threads(kept, rejects, own), rejects, kept)
 
 
 def _path(source: object) -> Path:

@@ -14,13 +14,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
-from customer_nlp.errors import InvalidRecordError, ReplayError, SignatureError, SourceError
+from customer_nlp.environment import named_secrets
+from customer_nlp.errors import InvalidRecordError, ReplayError, SignatureError
 from customer_nlp.readers import HELPDESKS
 
-__all__ = ["WINDOW", "Delivery", "Handshake", "Secrets", "handshake", "named_secrets", "verify"]
+__all__ = ["WINDOW", "Delivery", "Handshake", "Secrets", "handshake", "verify"]
 
 #: How far a delivery's time may lie from ours, either way.
 WINDOW: Final = timedelta(minutes=5)
@@ -548,27 +548,3 @@ class Secrets:
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(sorted(self.of))})"
-
-
-def named_secrets(name: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what a variable, or the file that ``<name>_FILE`` names, holds, a secret a line."""
-    file = environment.get(f"{name}_FILE")
-    if name not in environment and file is None:
-        return ()
-    if name in environment and file is not None:
-        raise InvalidRecordError(f"Set {name} or {name}_FILE; got both.", field=name)
-    try:
-        lines = environment[name].splitlines() if file is None else _lines(Path(file))
-    except (OSError, UnicodeError) as error:
-        raise SourceError(
-            f"The file that {name}_FILE names cannot be read: {type(error).__name__}.",
-            source=f"{name}_FILE",
-        ) from None
-    secrets = tuple(line.strip() for line in lines if line.strip())
-    if not secrets:
-        raise InvalidRecordError(f"The secret of {name} must not be empty.", field=name)
-    return secrets
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()

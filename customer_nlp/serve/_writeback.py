@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+from customer_nlp.environment import named_secrets
 from customer_nlp.errors import CustomerNlpError, InvalidRecordError, MissingExtraError, SourceError
 from customer_nlp.serve._settings import DEFAULT_TENANT, check_tenant
 from customer_nlp.serve._store import NewJob
-from customer_nlp.serve._verify import named_secrets
 
 try:
     import httpx
