@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 from customer_nlp.records import Commitment, Message
@@ -76,7 +76,7 @@ def commitments(
     -----
     Linear in the text. Later messages change states only, never which commitments are found.
     """
-    followed = Commitments(holidays_of=holidays_of, zone=zone)
+    followed = Commitments(closed=public_holidays(holidays_of) if holidays_of else (), zone=zone)
     for message in messages:
         followed.add(message)
     return followed.at(now, lead_hours=lead_hours)
@@ -87,7 +87,9 @@ class Commitments:
 
     Parameters
     ----------
-    holidays_of, zone
+    closed : container of date, optional
+        Public holidays, as `public_holidays` gives them.
+    zone : tzinfo, optional
         As for `commitments`.
 
     Notes
@@ -96,8 +98,8 @@ class Commitments:
     settled, a few comparisons.
     """
 
-    def __init__(self, *, holidays_of: str | None = None, zone: tzinfo | None = None) -> None:
-        self._closed = public_holidays(holidays_of) if holidays_of else ()
+    def __init__(self, *, closed: Container[date] = (), zone: tzinfo | None = None) -> None:
+        self._closed = closed
         self._zone = zone
         self._all: list[_Followed] = []
         self._live: list[_Followed] = []
