@@ -49,6 +49,7 @@ teacher: $(VENV)/.installed-train ## judge the texts with a fine-tuned MiniLM (a
 	$(BIN)/python -m customer_nlp.training.teacher
 
 model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and the teacher's soft labels
+	$(BIN)/python -m customer_nlp.training.undertakings
 	$(BIN)/python -m customer_nlp.training.build
 
 card: $(VENV)/.installed-train ## write the figures of the shipped model into its card

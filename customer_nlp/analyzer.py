@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -234,6 +235,7 @@ class Analyzer:
         now: datetime | None = None,
         lead_hours: float = timeline.LEAD_HOURS,
         notify_hours: Mapping[str, float] | None = None,
+        holidays: str | None = None,
         policy: Policy | None = None,
     ) -> Analysis:
         """Say what a thread shows and what to do next.
@@ -250,6 +252,9 @@ class Analyzer:
         notify_hours : mapping of str to float, optional
             Event kind to the hours within which the customer should hear of it, beside those of
             `timeline.NOTIFY_HOURS`.
+        holidays : str, optional
+            Country whose public holidays are no working days, such as ``"GB"``: for promises "in 3
+            working days" and for business hours. Needs the extra ``[holidays]``.
         policy : Policy, optional
             A company's own rules: thresholds by cost, actions off, quiet hours (those need `now`).
             The calls of a day are shared out by `Policy.ration`.
@@ -262,9 +267,11 @@ class Analyzer:
         Raises
         ------
         InvalidRecordError
-            When `thread` is nothing that can be taken for one.
+            When `thread` is nothing that can be taken for one, or a setting is not as said.
+        MissingExtraError
+            When `holidays` is given without the library of that name.
         """
-        question = _question(now, lead_hours, notify_hours, policy)
+        question = _question(now, lead_hours, notify_hours, policy, holidays)
         return next(self._analyze_batch([as_thread(thread)], question, every_turn=False))
 
     def analyze_many(
@@ -275,6 +282,7 @@ class Analyzer:
         every_turn: bool = False,
         lead_hours: float = timeline.LEAD_HOURS,
         notify_hours: Mapping[str, float] | None = None,
+        holidays: str | None = None,
         policy: Policy | None = None,
     ) -> Iterator[Analysis]:
         """Analyze threads one after the other, lazily.
@@ -283,7 +291,7 @@ class Analyzer:
         ----------
         threads : iterable
             What `analyze` takes.
-        now, lead_hours, notify_hours, policy
+        now, lead_hours, notify_hours, holidays, policy
             As for `analyze`.
         every_turn : bool, default=False
             Yield one analysis after each customer message instead of one a thread.
@@ -293,7 +301,7 @@ class Analyzer:
         Analysis
             In the order of the threads. Memory: a few dozen threads.
         """
-        question = _question(now, lead_hours, notify_hours, policy)
+        question = _question(now, lead_hours, notify_hours, policy, holidays)
         if isinstance(threads, str | Thread) or not isinstance(threads, Iterable):
             raise InvalidRecordError(
                 "The threads must be an iterable of threads; got one "
@@ -304,12 +312,14 @@ class Analyzer:
         while batch := [as_thread(one) for one in islice(iterator, _THREADS_AT_ONCE)]:
             yield from self._analyze_batch(batch, question, every_turn=every_turn)
 
-    def follow(self, thread: ThreadLike) -> Follow:
+    def follow(self, thread: ThreadLike, *, holidays: str | None = None) -> Follow:
         """Keep a thread at hand to which messages are added as they come.
 
         Parameters
         ----------
         thread : Thread, str, or list of Message or dict
+            As for `analyze`.
+        holidays : str, optional
             As for `analyze`.
 
         Returns
@@ -318,7 +328,8 @@ class Analyzer:
             ``add(message)`` gives the analysis of the thread with it.
         """
         channel = thread.channel if isinstance(thread, Thread) else None
-        return Follow(self, as_thread(thread), channel, self._recommender, self._steps)
+        start = partial(_Walk, self._recommender, closed=_closed(holidays))
+        return Follow(self, as_thread(thread), channel, start, self._steps)
 
     def _analyze_batch(
         self, threads: Sequence[Thread], question: _Question, *, every_turn: bool
@@ -356,7 +367,8 @@ class Analyzer:
 
         The steps at the places `asked` carry what is true of the thread there.
         """
-        walk = _Walk(self._recommender, thread)
+        closed = () if question is None else question.closed
+        walk = _Walk(self._recommender, thread, closed=closed)
         for index, one in enumerate(scored):
             yield walk.step(one, question if index in asked else None)
 
@@ -499,6 +511,11 @@ class _Question:
     lead_hours: float
     notify_hours: Mapping[str, float]
     policy: Policy | None
+    closed: Container[date] = ()
+
+
+def _closed(holidays: str | None) -> Container[date]:
+    return () if holidays is None else timeline.public_holidays(holidays)
 
 
 def _question(
@@ -506,6 +523,7 @@ def _question(
     lead_hours: float,
     notify_hours: Mapping[str, float] | None,
     policy: Policy | None,
+    holidays: str | None = None,
 ) -> _Question:
     now = None if now is None else utc("now", now)
     if not isinstance(notify_hours, Mapping | None):
@@ -532,7 +550,7 @@ def _question(
             "Policy.from_file reads one.",
             field="policy",
         )
-    return _Question(now, lead_hours, {**timeline.NOTIFY_HOURS, **given}, policy)
+    return _Question(now, lead_hours, {**timeline.NOTIFY_HOURS, **given}, policy, _closed(holidays))
 
 
 #: Ten years: more is no lead.
@@ -564,9 +582,11 @@ class _View:
 class _Walk:
     """Goes through a thread message by message; each costs the same however long the thread is."""
 
-    def __init__(self, recommender: actions.Recommender, thread: Thread) -> None:
+    def __init__(
+        self, recommender: actions.Recommender, thread: Thread, *, closed: Container[date] = ()
+    ) -> None:
         self._recommender = recommender
-        self._features = actions.ThreadFeatures(channel=thread.channel)
+        self._features = actions.ThreadFeatures(thread.channel, timeline.Timeline(closed))
         self._events = thread.events
         self._vector: npt.NDArray[np.float32] | None = None
         self._reading = Reading(self._features.timeline.conflicts)
@@ -877,11 +897,11 @@ class Follow:
         analyzer: Analyzer,
         thread: Thread,
         channel: str | None,
-        recommender: actions.Recommender,
+        start: Callable[[Thread], _Walk],
         read: Callable[[_Walk, Sequence[Message]], Iterable[tuple[_Step, _Shown]]],
     ) -> None:
         self._analyzer = analyzer
-        self._recommender = recommender
+        self._start = start
         self._read = read
         self._thread = thread
         self._channel = channel
@@ -941,7 +961,7 @@ class Follow:
         self._dated = all(message.sent_at for message in self._came)
         self._messages = sorted(self._came, key=_place) if self._dated else list(self._came)
         self._media = {message.channel for message in self._came}
-        self._walk = _Walk(self._recommender, self.thread)
+        self._walk = self._start(self.thread)
         self._story = _Story(self._analyzer, self._thread.id)
         self._go_on(self._messages)
 

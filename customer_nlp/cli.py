@@ -222,6 +222,8 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
                         help="a company's own rules: a TOML or JSON file")  # fmt: skip
     parser.add_argument("--lead-hours", type=float, default=24.0, metavar="HOURS",
                         help="with --now: how early to update before a deadline")  # fmt: skip
+    parser.add_argument("--holidays", metavar="COUNTRY",
+                        help="no working days, such as GB; needs the extra holidays")  # fmt: skip
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -283,6 +285,7 @@ def _score(options: argparse.Namespace) -> int:
             every_turn=options.every_turn,
             now=_now(options),
             lead_hours=options.lead_hours,
+            holidays=options.holidays,
             policy=_policy(options),
             resume=options.resume,
             keep_raw=options.keep_raw,
@@ -410,7 +413,11 @@ def _explain(options: argparse.Namespace) -> int:
     else:
         thread = as_thread(_given(options.source))
     analysis = load(options.model).analyze(
-        thread, now=_now(options), lead_hours=options.lead_hours, policy=_policy(options)
+        thread,
+        now=_now(options),
+        lead_hours=options.lead_hours,
+        holidays=options.holidays,
+        policy=_policy(options),
     )
     record = analysis.to_dict()
     _print_thread(_console(), thread, record)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from customer_nlp.errors import MissingExtraError
 from customer_nlp.records import COMMITMENT_STATES, Commitment, Message, Zone
-from customer_nlp.timeline import _commitments
+from customer_nlp.timeline import _undertakings
 from customer_nlp.timeline._commitments import commitments
 from customer_nlp.timeline._dates import Words, business_days, find_moments
 
@@ -246,14 +246,14 @@ def test_moments_do_not_overlap(text: str) -> None:
 )
 def test_hostile_text_is_read_once(hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = 0
-    real = _commitments.find_moments
+    real = _undertakings.find_moments
 
     def counted(*arguments: Any) -> Any:
         nonlocal looks
         looks += 1
         return real(*arguments)
 
-    monkeypatch.setattr(_commitments, "find_moments", counted)
+    monkeypatch.setattr(_undertakings, "find_moments", counted)
     commitments([turn("agent", hostile)])
     assert looks <= 1
 
@@ -264,7 +264,7 @@ def test_hostile_text_is_read_once(hostile: str, monkeypatch: pytest.MonkeyPatch
         ("We will call you by end of day Wednesday.", at(3, 4)),
         ("Someone will call you on Monday at 8 before you start.", at(3, 9, 8)),
         ("I'll come to your Friday rehearsal at 19:00.", at(3, 6, 19)),
-        ("The $236 goes back to your card today.", at(3, 3)),
+        ("We'll refund the $236 to your card today.", at(3, 3)),
         ("I'll text you when he leaves.", None),
     ],
 )

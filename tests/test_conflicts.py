@@ -57,6 +57,37 @@ def test_only_our_side_contradicts_itself() -> None:
     )
 
 
+SEATS = ("agent", "Good evening. Your seats are in row C."), ("agent", "Hi! You are in Box 2.")
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "Row C, Box 2: which is it?",
+        "Your colleague said row C, and you write Box 2.",
+        "One of you says row, the other says box.",
+        'You had written "seats are in row C". Where is this box?',
+    ],
+)
+def test_a_customer_who_holds_our_words_against_each_other_is_believed(complaint: str) -> None:
+    [one] = conflicts(thread(*SEATS, ("customer", complaint)))
+    assert (one.first.text, one.second.text) == ("Your seats are in row C.", "You are in Box 2.")
+    assert (one.first.message_id, one.second.message_id) == ("m0", "m1")
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        (SEATS[0], ("customer", "Row C or row D, which is it?")),
+        (*SEATS, ("customer", "Thank you, box it is.")),
+        (*SEATS, ("customer", "Which one is right for a wheelchair?")),
+        (*SEATS, ("customer", 'The poster says "bring a cushion". Shall I, in row C?')),
+    ],
+)
+def test_what_is_not_held_against_ours_is_no_conflict(turns: tuple[tuple[str, str], ...]) -> None:
+    assert conflicts(thread(*turns)) == ()
+
+
 def test_a_question_asked_three_times_is_counted() -> None:
     messages = thread(
         ("customer", "Why are you calling now?"),

@@ -103,6 +103,26 @@ def test_silence_in_clock_and_business_hours(analyzer: Analyzer) -> None:
     assert state.unsolved_contacts == 1
 
 
+def test_a_public_holiday_is_no_working_day(analyzer: Analyzer) -> None:
+    pytest.importorskip("holidays")
+    # the day before Good Friday, and the Tuesday after Easter
+    asked, now = datetime(2026, 4, 2, 9, tzinfo=UTC), datetime(2026, 4, 7, 12, tzinfo=UTC)
+    told = [
+        {"id": "1", "role": "customer", "text": "Where is my order?", "sent_at": asked},
+        {"id": "2", "role": "agent", "sent_at": asked + timedelta(hours=1),
+         "text": "I'll call you within 1 working day."},
+    ]  # fmt: skip
+    plain, german = (analyzer.analyze(told, now=now, holidays=one) for one in (None, "DE"))
+    assert [one.commitments[0].due.day for one in (plain, german)] == [3, 7]
+    assert [one.commitments[0].state for one in (plain, german)] == ["broken", "due"]
+    assert plain.state.silent_business_hours == 7 + 8 + 8 + 3
+    assert german.state.silent_business_hours == 7 + 3
+    followed = analyzer.follow(told, holidays="DE").analysis(now=now)
+    assert followed.to_dict() == german.to_dict()
+    with pytest.raises(InvalidRecordError, match="country code"):
+        analyzer.analyze(told, holidays="Atlantis")
+
+
 def test_the_silently_cancelled_order(analyzer: Analyzer) -> None:
     cancelled = Event("order_cancelled", later(1), "order 4471")
     ordered = thread(

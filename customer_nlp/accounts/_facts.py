@@ -83,6 +83,11 @@ _NAME: Final = (
     r"(?-i:(?!(?:My|Our|Your|His|Her|The|This|That|She|He|It|We|You|They|And|But|So|When|Who)\b)"
     r"[A-Z][\w'’-]+\.?(?:\s[A-Z][\w'’-]+){0,2})"
 )
+#: Years, but not those of a thing or with another firm.
+_NOT_LOYAL: Final = (
+    r"(?:years|winters|summers|seasons)\b(?!\s(?:old|ago|of\s(?:age|them|their)|warranty|guarantee"
+    r"|contract|interest|in\s(?:a|the)\s\w+\sbusiness))"
+)
 _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*"
 
 #: Words by which customers tell a fact. ``what``, ``years`` and ``since`` are the value where
@@ -129,6 +134,9 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         r"before|between|from)\s"
         r"(?:\d|noon|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|school|work|"
         r"lunch))\b[^.!?\n]{0,30}",
+        r"\bplease\s(?:just\s|only\s)?write\b(?!\s(?:down|off|it\soff|up|me\sa|to\s(?:my|our|the)))",
+        r"\b(?:i['’]?m|i\sam)\s(?:still\s|rather\s|very\s)?(?:deaf|hard\sof\shearing)\b"
+        r"|\b(?:mornings|evenings|afternoons|e-?mail|text|phone)\s(?:is\s|are\s)?best\b",
     )),
     ("contact_left", _rule(
         rf"\b(?P<what>{_NAME})\s(?:who\s)?(?:has\s|have\s|had\s|sadly\s)?"
@@ -136,9 +144,13 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         r"died|passed\saway|finished\sup|moved\son|no\slonger\sworks|is\sno\slonger\s(?:with|here|at)|"
         r"(?:has\s)?gone\sto\sanother)",
         rf"\bI(?:['’]ve|\shave)\staken\sover\s(?:\w+\s){{0,4}}from\s(?P<what2>{_NAME})",
-        rf"\b(?:my|our)\slate\s(?:husband|wife|father|mother)(?:\s{_NAME})?",
+        rf"\b(?P<what3>{_NAME})(?:['’]s|\sis|\shas|\shad)\s(?:been\s)?gone\b"
+        r"(?!\s(?:to|up|down|back|over|out|wrong|off|in|ahead|quiet|through|very|too|so|with))",
     )),
     ("contract_end", _rule(
+        rf"\b(?:ends|end(?:ing)?\sdate(?:\sis)?:?|contract\send(?:\sis)?:?|runs\s(?:to|until)"
+        rf"|expires)\s(?:on\s)?(?P<what2>\d{{1,2}}(?:st|nd|rd|th)?\s{_MONTH}\s\d{{4}}"
+        r"|\d{1,2}\.\d{1,2}\.\d{4}|\d{4}-\d\d-\d\d)",
         r"\b(?:contract|plan|lease|agreement|subscription|licen[cs]e|policy|renewal|term|membership|"
         r"cover)\b[^.!?\n]{0,40}?\b(?:ends?|ending|runs?\s(?:out|to|until)|expires?|expiring|is\sup|"
         rf"until|due|renews?)\b[^.!?\n]{{0,15}}?\b(?P<what>\d{{1,2}}(?:st|nd|rd|th)?\s{_MONTH}"
@@ -146,12 +158,15 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
     )),
     ("customer_since", _rule(
         r"\b(?:customers?|with\syou|client|member|subscriber|account|coming\s(?:here|to\syou)|"
-        r"paid|loyal|bought|dealt|had|been|brought|every|worked|stayed|renting|ordering|using|tenant|"
-        r"yours)\b[^.!?\n]{0,60}?\bsince\s(?:\w+\s)?(?P<since>(?:19|20)\d\d)\b",
-        r"\b(?:customers?|with\syou|client|member|been|loyal|using|dealt|paid|worked|had|for|after|"
-        rf"over|last|my|our|these)\b[^.!?\n]{{0,40}}?\b(?P<years>{_COUNT})\s(?:years|winters|summers|"
-        r"seasons)\b(?!\s(?:old|ago|of\sage|warranty|guarantee|contract|interest))",
-        rf"^\W{{0,3}}(?P<years2>{_COUNT})\s(?:years|winters|seasons)\b(?!\s(?:old|ago|of\sage))",
+        r"paid|loyal|bought|dealt|(?:i|we|['’]ve)\s(?:been|had|have)|been\s(?:with|your|a|coming)|"
+        r"brought|work(?:ed)?|stayed|renting|ordering|using|"
+        r"tenant|yours)\b[^.!?\n]{0,60}?\bsince\s(?:\w+\s)?(?P<since>(?:19[5-9]|20\d)\d)\b",
+        r"\b(?:left|leaving|dumped|swapped|switched|moved|came|changed|joined|signed)\b"
+        r"[^.!?\n]{0,40}?\b(?:to|for|with)\syou\s(?:\w+\s){0,2}in\s(?P<since2>(?:19|20)\d\d)\b",
+        r"\b(?:customers?|with\syou|with\s(?-i:[A-Z])\w+|client|member|been|loyal|using|dealt|paid|"
+        rf"worked|had|for|after|over|last|my|our|these)\b[^.!?\n]{{0,40}}?\b(?P<years>{_COUNT})"
+        rf"\s(?:(?:good|long|happy|whole)\s)?{_NOT_LOYAL}",
+        rf"^\W{{0,3}}(?P<years2>{_COUNT})\s{_NOT_LOYAL}",
         r"\bfor\sa\s(?P<years3>decade)\b",
     )),
     ("uses_for", _rule(
@@ -222,7 +237,7 @@ def _value(match: re.Match[str], message: Message) -> str | None:
     for name, text in groups.items():
         if name.startswith("what"):
             return text.strip()
-        if name == "since":
+        if name.startswith("since"):
             return text
         if name.startswith("years"):
             return _since(text.lower(), message.sent_at)
@@ -233,10 +248,12 @@ def _since(count: str, sent_at: datetime | None) -> str | None:
     years = int(count) if count.isdecimal() else sum(
         _NUMBERS.get(word, 0) for word in re.split(r"[ -]", count)
     )  # fmt: skip
-    if years < _LOYAL_YEARS:
+    if not _LOYAL_YEARS <= years <= _LONGEST_YEARS:
         return None
     return f"{years} years" if sent_at is None else str(sent_at.astimezone(UTC).year - years)
 
 
 #: Fewer years are more often the age of a thing or the term of a contract.
 _LOYAL_YEARS: Final = 3
+#: More are somebody's age.
+_LONGEST_YEARS: Final = 60

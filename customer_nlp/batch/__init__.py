@@ -69,6 +69,7 @@ def score(
     every_turn: bool = False,
     now: datetime | None = None,
     lead_hours: float = LEAD_HOURS,
+    holidays: str | None = None,
     policy: Policy | None = None,
     resume: bool = False,
     keep_raw: bool = False,
@@ -100,7 +101,7 @@ def score(
         As for `readers.read`.
     jobs : int, default=1
         Processes. The output is the same bytes for any number.
-    every_turn, now, lead_hours, policy
+    every_turn, now, lead_hours, holidays, policy
         As for `Analyzer.analyze_many`. The calls of a day are shared out over all threads, so a
         policy with ``calls_per_day`` is refused here: use `Policy.ration`.
     resume : bool, default=False
@@ -158,7 +159,10 @@ def score(
             "calls_per_day out of the policy, or use Policy.ration on the analyses.",
             field="policy",
         )
-    options = {"now": now, "every_turn": every_turn, "lead_hours": lead_hours, "policy": policy}
+    options = {
+        "now": now, "every_turn": every_turn, "lead_hours": lead_hours, "holidays": holidays,
+        "policy": policy,
+    }  # fmt: skip
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectsFile(target))
         # every source is opened before anything is written: a wrong name costs nothing

@@ -9,6 +9,7 @@ from typing import Final
 from customer_nlp.records import Event, Message, ThreadState, Trajectory, TurnGrades
 from customer_nlp.timeline._commitments import LEAD_HOURS, commitments, zone_of
 from customer_nlp.timeline._conflicts import Conflicts, conflicts, unanswered
+from customer_nlp.timeline._dates import public_holidays
 from customer_nlp.timeline._follow import (
     Facts,
     Timeline,
@@ -28,6 +29,7 @@ __all__ = [
     "bounced",
     "commitments",
     "conflicts",
+    "public_holidays",
     "reports",
     "thread_state",
     "unanswered",
@@ -162,7 +164,9 @@ def thread_state(
         waiting_on = "company" if last.role == "customer" else "customer"
         if now is not None and last.sent_at is not None:
             silent = hours_between(last.sent_at, now)
-            business = business_hours_between(last.sent_at.astimezone(zone_of(last)), now)
+            business = business_hours_between(
+                last.sent_at.astimezone(zone_of(last)), now, timeline.closed
+            )
     return ThreadState(
         waiting_on,
         silent,

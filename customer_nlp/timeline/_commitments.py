@@ -1,146 +1,29 @@
 """Commitments: what either side undertook to do by when, and how each undertaking stands.
 
-Rules are data: tables of words and short patterns, developed on the train split of our own
-threads and checked on its dev split. No weights.
+What undertakes something is found by `customer_nlp.timeline._undertakings`; here it is followed.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from itertools import islice
 from typing import Final
 
 from customer_nlp.records import Commitment, Message
 from customer_nlp.text import Rule
-from customer_nlp.timeline._dates import (
-    Moment,
-    Words,
-    find_moments,
-    may_hold_time,
-    public_holidays,
-)
+from customer_nlp.timeline._dates import public_holidays
+from customer_nlp.timeline._undertakings import read, shipped_weights
 
 __all__ = ["LEAD_HOURS", "Commitments", "commitments", "zone_of"]
 
 LEAD_HOURS: Final = 24.0
-_APOSTROPHE: Final = "['’]"
-_WILL: Final = rf"(?:{_APOSTROPHE}ll|\s(?:will|shall|should))"
-_MAX_SENTENCE_WORDS: Final = 120
-#: Nobody promises more in one message; it bounds what hostile text can cost.
-_MAX_A_MESSAGE: Final = 40
 
 
 def _any(*patterns: str) -> Rule:
     return Rule(*patterns, flags=re.IGNORECASE)
-
-
-_COMES: Final = (
-    r"(?:goes|go|comes?|leaves?|ships?|arrives?|reaches|reach|brings?|collects?|visits?|lands?"
-    r"|passes"
-    r"|follows?|waits?|starts|fits?|swaps?|moves?|rings?|calls?|flies|fly|gets?|picks?|drives?"
-    r"|hands|delivers?|writes?|sends?|mails?|texts?|credits?|repays?|refunds?)"
-)
-#: Words of ours: strength 2 undertakes something by itself, 1 only with a further sign.
-_RULES: Final = tuple(
-    (name, strength, _any(pattern))
-    for name, strength, pattern in (
-        ("self_will", 2, rf"\b(?:I|we){_WILL}\s(?!need|have\sto|be\sable|not\b)\w+"),
-        ("self_going", 2, rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare)\s(?:\w+\s)?"
-         r"(?:going\sto|ringing|calling|phoning|sending|posting|emailing|mailing|coming|bringing"
-         r"|writing|driving)\b"),
-        ("may_call", 2, r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b"),
-        ("self_now", 2, rf"\b(?:I|we)\s{_COMES}\b"),
-        ("you_have", 2, rf"\byou{_WILL}\s(?:\w+\s)?(?:have|get|receive|see|hear|find)\b"),
-        ("will", 2, rf"(?<!\byou)(?<!\bthat)(?:{_APOSTROPHE}ll|(?:^|\s)(?:will|shall))"
-         rf"\s(?:\w+\s)?(?!need|have\sto|expire|end\b|renew|cost|run\sout|not\b)\w+"),
-        ("should", 2, r"\bshould\s(?:be\s(?:with|there|here)|reach|arrive)\b"),
-        ("to_you", 2, r"\b(?:with|reach(?:es)?|to|passes)\syou\b"),
-        ("place", 2, r"\b(?:in|on|into|to|at)\syour\s(?:\w+\s)?(?:account|card|inbox|hands?|door"
-        r"|gate|desk|dock|home|hall|step|counter|office|shop|school)\b"),
-        ("new_date", 2, r"\bnew\s(?:date|day|slot|time|appointment)\b|\bnext\s(?:slot|word|update"
-        r"|news)\b"),
-        ("goes_back", 2, r"\b(?:goes|go|is\s(?:re)?paid|are\s(?:re)?paid)\s(?:back\s)?(?:to|on|in)"
-         r"\s(?:you|your|his|her)\b"),
-        ("goes_out", 2, r"\b(?:goes|go)\s(?:out|by|in\s(?:the|today's|tonight's|tomorrow's)"
-         r"\s(?:post|mail))\b"),
-        ("booked", 1, r"\b(?:booked|rebooked|scheduled|rescheduled|delivered|planned"
-        r"|put\syou\sdown|down\sfor|in\sfor|moved\syou)\b"),
-        ("moved", 1, r"\b(?:moved|confirmed|held|set)\b"),
-        ("out", 1, r"\b(?:out|its\sway|the\svan|by\s(?:courier|express|post)|(?:the|tonight's"
-        r"|today's|tomorrow's)\s(?:post|mail|van))\b"),
-        ("back", 2, r"\b(?:get\sback|let\syou\sknow|be\sin\stouch|report\sback|tell\syou"
-        r"|write\sto\syou|mail\syou)\b"),
-        ("done", 1, r"\b(?:refunded|repaid|credited|fixed|ready|wired|finished|replaced|corrected"
-        r"|there|here|yours)\s(?:on|by|to|in|within|before|tomorrow|mon|tue|wed|thu|fri|sat|sun)"),
-        ("present", 1, rf"\b\w+\s{_COMES}\b"),
-    )
-)  # fmt: skip
-#: What makes a sentence something else: a request, a condition, a rule, an offer.
-_NOT_SENTENCE: Final = _any(
-    r"^\W*(?:please|kindly|could|can|would|may|shall|will|did|do|does|have|are|is|if|unless|when"
-    r"|should|renew|join|book|save)\b",
-    r"\?\s*$",
-    r"\b(?:expires?|valid|deadline|opening\shours|open\s(?:from|until|till|mon)|per\scent|discount"
-    r"|terms\sof|customers?\s(?:must|may|can))\b",
-)
-#: What makes a clause something else: the past, a request, a refusal, a condition.
-_NOT_CLAUSE: Final = _any(
-    r"\b(?:was|were|had|has\sbeen|did|ago|missed|yesterday|didn['’]t|wasn['’]t|should\shave|would"
-    r"|went|called|tried|came|since|stopped|checked|attended|sent|apply|close|shut|reminder|every"
-    r"|might|won['’]t|can['’]t|cannot)\b",
-    r"\byou\s(?:can|may|must|need|have\sto|could)\b",
-    r"\b(?:if|unless|please|cancelled|ends|is\soff|are\soff|is\sfree|nobody|nothing)\b",
-    r"\b(?:should|must)\shave\b|\bbe\stoo\b",
-)
-#: Words with which a customer undertakes something.
-_THEIRS: Final = _any(
-    rf"\b(?:I|we)(?:{_APOSTROPHE}?ll|\s(?:will|shall))\s(?:\w+\s)?(?:send|pay|bring|come|call|ring"
-    rf"|phone|post|mail|email|have|be\sthere|return|drop|get\sback|transfer|let\syou\sknow|forward"
-    rf"|pick|confirm|write|measure)\b",
-    r"\bI\s(?:pay|come\sby|bring|transfer|post)\b",
-    r"\b(?:check|cheque|payment|money|list|photos?|form)(?:['’]s|\sis|\sgoes"
-    r"|\swill\sbe)?\s(?:in\s(?:the|tomorrow's)|goes|to\syou|coming|follows|going)",
-)
-_NOT_THEIRS: Final = _any(
-    r"\?\s*$",
-    r"[\"“”„]",
-    r"\b(?:if|unless|otherwise|or\sI|until|before\sI|go\sin|our\s[A-Z]\w+|it\sis)\b",
-    r"\b(?:cancel|switch|leav|complain|ombudsman|lawyer|solicitor|court|dispute|elsewhere|miss"
-    r"|lose|need|want|wait)\w*",
-)
-_MAX_THEIR_CHARS: Final = 160
-#: A second thing promised in one breath: "I'll ask the desk and send you … by noon".
-_PROMISED: Final = _any(rf"\b(?:I|we){_WILL}\s")
-_GOES_ON: Final = _any(
-    r"\W{0,2}(?:send|write|tell|confirm|ring|call|have|e?mail|text|post|bring|let|get)\b"
-)
-#: A promised call back counts without a time; so does word "when he leaves".
-_MAY_CALL: Final = _any(r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b")
-_CALL: Final = _any(
-    rf"\b(?:I|we|someone|somebody|a\scolleague){_WILL}\s(?:\w+\s)?(?:call|ring|phone)\syou\sback\b",
-    rf"\b(?:I|we){_WILL}\s(?:\w+\s)?(?:text|write|ring|phone|e?-?mail|message|tell)\b[^.!?\n]{{0,50}}"
-    r"\b(?:when|once|the\s(?:moment|day)|as\ssoon\sas)\b",
-)
-#: A sentence that is hardly more than a time, or one in the present, counts with these.
-_FIRM: Final = _any(
-    r"\b(?:by|before|between)\s", r"\bat\s(?:the\slatest|\d)", r"\bnoon\b", r"\d\s?(?:to|-|–)\s?\d"
-)
-_BRINGS: Final = _any(
-    r"\b(?:comes?|arrives?|arriving|leaves?|ships?|follows?|brings?|goes?\s(?:to|back|in|live|out)"
-    r"|reaches|collects?|swaps|delivered)\b"
-)
-
-
-_STRONG: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 2)
-#: Weak rules that need no more than a day to come.
-_FINISHED: Final = frozenset({"done", "out"})
-#: Rules whose words stand behind the verb.
-_OBJECTS: Final = frozenset({"to_you", "place", "new_date", "back"})
-_WEAK: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +76,7 @@ def commitments(
     -----
     Linear in the text. Later messages change states only, never which commitments are found.
     """
-    followed = Commitments(holidays_of=holidays_of, zone=zone)
+    followed = Commitments(closed=public_holidays(holidays_of) if holidays_of else (), zone=zone)
     for message in messages:
         followed.add(message)
     return followed.at(now, lead_hours=lead_hours)
@@ -204,7 +87,9 @@ class Commitments:
 
     Parameters
     ----------
-    holidays_of, zone
+    closed : container of date, optional
+        Public holidays, as `public_holidays` gives them.
+    zone : tzinfo, optional
         As for `commitments`.
 
     Notes
@@ -213,8 +98,8 @@ class Commitments:
     settled, a few comparisons.
     """
 
-    def __init__(self, *, holidays_of: str | None = None, zone: tzinfo | None = None) -> None:
-        self._closed = public_holidays(holidays_of) if holidays_of else ()
+    def __init__(self, *, closed: Container[date] = (), zone: tzinfo | None = None) -> None:
+        self._closed = closed
         self._zone = zone
         self._all: list[_Followed] = []
         self._live: list[_Followed] = []
@@ -231,14 +116,18 @@ class Commitments:
             self._latest = max(message.sent_at, self._latest or message.sent_at)
         if message.role == "system" or message.automatic or not message.public:
             return
-        named, promises = _promises(index, message, self._zone or zone_of(message), self._closed)
-        said = _Said(message, named)
+        found = read(message, self._zone or zone_of(message), self._closed)
+        said = _Said(message, found.latest)
         self._heard = [one for one in self._live if one.take(said)]
         for one in self._live:
             if one.settled is not None and one.promise.by == "agent":
                 self._settled[one.settled] += 1
         self._live = [one for one in self._live if one.settled is None and one.left]
-        made = [_Followed(promise, message) for promise in promises]
+        promises = shipped_weights().chosen(found.candidates) if found.candidates else ()
+        made = [
+            _Followed(_Promise(index, message.role, one.start, one.end, one.due), message)
+            for one in promises
+        ]
         self._all += made
         self._live += made
 
@@ -288,217 +177,6 @@ def zone_of(message: Message) -> tzinfo:
     """Return the zone of a message's writer, as far as its date tells."""
     offset = message.utc_offset_minutes
     return UTC if not offset else timezone(timedelta(minutes=offset))
-
-
-def _promises(
-    index: int, message: Message, place: tzinfo, closed: Container[date]
-) -> tuple[datetime | None, list[_Promise]]:
-    """Return the last time that a message names, and its commitments."""
-    sent = message.sent_at
-    anchor = (sent or datetime(2001, 1, 1, 9, tzinfo=UTC)).astimezone(place)
-    latest: datetime | None = None
-    found: list[_Promise] = []
-    ranges = (
-        [(one.start, one.end) for one in message.zones_of("new")]
-        if message.zones
-        else [(0, len(message.text))]
-    )
-    for start, end in ranges:
-        part = message.text[start:end]
-        if not may_hold_time(part) and _CALL.search(part) is None:
-            continue
-        words = Words(message.text, start, end)
-        moments = [
-            one
-            for one in find_moments(words, anchor, closed)
-            if one.due is not None and one.due > anchor and not _denied(words, one.first)
-        ]
-        for one in moments:
-            if one.due is not None and one.has_day | one.has_clock:
-                latest = max(one.due, latest or one.due)
-        claims = list(islice(_claims(message, words, moments), _MAX_A_MESSAGE))
-        strong = any(claim[3] for claim in claims)
-        for begin, finish, moment, by_itself in claims:
-            if by_itself or not strong:
-                due = None if moment is None or moment.due is None or sent is None else moment.due
-                due = due.astimezone(UTC) if due is not None else None
-                found.append(_Promise(index, message.role, begin, finish, due))
-    return latest, found
-
-
-def _denied(words: Words, index: int) -> bool:
-    """Whether a time is named as what it will not be: "not Thursday", "instead of Friday"."""
-    return words.at(index - 1) in {"not", "than"} or (
-        words.at(index - 1) == "of" and words.at(index - 2) == "instead"
-    )
-
-
-def _claims(
-    message: Message, words: Words, moments: list[Moment]
-) -> Iterator[tuple[int, int, Moment | None, bool]]:
-    """Go through the sentences, each with the times in it."""
-    place = 0
-    for first, last in _sentences(words):
-        begin = place
-        while place < len(moments) and moments[place].first < last:
-            place += 1
-        yield from _in_sentence(message, words, (first, last), moments[begin:place])
-
-
-def _sentences(words: Words) -> Iterator[tuple[int, int]]:
-    """Split words at end marks and at blank or short lines."""
-    first = 0
-    total = len(words)
-    for index in range(total):
-        word = words.lower[index]
-        if word not in ".!?;\n" and index - first < _MAX_SENTENCE_WORDS:
-            continue
-        if word == "\n":
-            ends = words.at(index + 1) == "\n" or index - first < 8
-        else:
-            ends = not words.joined(index + 1) and not (
-                word == "." and index and _abbreviated(words, index)
-            )
-        if ends or index - first > _MAX_SENTENCE_WORDS:
-            if index > first:
-                yield first, index + 1
-            first = index + 1
-    if first < total:
-        yield first, total
-
-
-_TITLES: Final = frozenset({
-    "mr", "mrs", "ms", "dr", "st", "no", "approx", "nr", "jan", "feb", "mar", "apr", "aug",
-    "sept", "sep", "oct", "nov", "dec"
-})  # fmt: skip
-
-
-def _abbreviated(words: Words, index: int) -> bool:
-    before = words.at(index - 1)
-    return before in _TITLES or (before in {"m", "p", "a"} and words.joined(index - 1))
-
-
-def _in_sentence(
-    message: Message, words: Words, bounds: tuple[int, int], moments: list[Moment]
-) -> Iterator[tuple[int, int, Moment | None, bool]]:
-    """Yield range, time and whether the words undertake something by themselves."""
-    first, last = bounds
-    start, end = words.starts[first], words.ends[last - 1]
-    sentence = message.text[start:end]
-    if message.role == "customer":
-        if not moments or len(sentence) > _MAX_THEIR_CHARS:
-            return
-        if _THEIRS.search(sentence) and not _NOT_THEIRS.search(sentence):
-            yield start, end, moments[-1], True
-        return
-    if _NOT_SENTENCE.search(sentence) and not (moments and _MAY_CALL.search(sentence)):
-        return
-    if not moments:
-        call = _CALL.search(sentence)
-        if call is not None:
-            yield start + call.start(), start + call.end(), None, True
-        return
-    for begin, finish, pair in _clauses(words, bounds, moments):
-        left, right = words.starts[begin], words.ends[finish - 1]
-        going_on = _PROMISED.search(message.text, start, left) is not None
-        for moment in pair if pair[0] is not pair[1] else pair[:1]:
-            until = words.ends[moment.last - 1] - left
-            strength, offset = _strength(
-                message.text[left:right], until, moment, finish - begin, going_on=going_on
-            )
-            if strength:
-                offset += message.text[left + offset].isspace()
-                yield left + offset, right, _sharpened(moment, moments), strength == 2
-                break
-
-
-def _sharpened(moment: Moment, moments: list[Moment]) -> Moment:
-    """Take the time of day from further on in the sentence: "your Friday rehearsal at 19:00"."""
-    later = next((one for one in moments if one.first >= moment.last), None)
-    if moment.has_clock or later is None or later.has_day or not later.has_clock:
-        return moment
-    same = moment.due and later.due and moment.due.date() == later.due.date()
-    return later if same else moment
-
-
-_JOINTS: Final = frozenset({
-    ",", ";", ":", "and", "but", "so", "–", "—", "-", "then"
-})  # fmt: skip
-
-
-def _clauses(
-    words: Words, bounds: tuple[int, int], moments: list[Moment]
-) -> Iterator[tuple[int, int, list[Moment]]]:
-    """Cut a sentence between its times, at the first joint behind each."""
-    first, last = bounds
-    begin = first
-    held: list[Moment] = []
-    for number, moment in enumerate(moments):
-        following = moments[number + 1].first if number + 1 < len(moments) else last
-        joint = next((i for i in range(moment.last, following) if words.lower[i] in _JOINTS), None)
-        held.append(moment)
-        if joint is None and number + 1 < len(moments):
-            continue
-        finish = last if joint is None else joint
-        while finish > begin + 1 and words.lower[finish - 1] in ".!;\n":
-            finish -= 1
-        if finish > begin:
-            yield _lead_in(words, begin, held[0]), finish, [held[0], held[-1]]
-        begin, held = (finish if joint is None else joint + 1), []
-
-
-def _lead_in(words: Words, begin: int, moment: Moment) -> int:
-    """Leave out what stands before the clause of the time: "Sorry about that: it will …"."""
-    for index in range(moment.first - 2, begin, -1):
-        if words.lower[index] in {":", ";"}:
-            return index + 1
-    return begin
-
-
-def _strength(
-    clause: str, until: int, moment: Moment, length: int, *, going_on: bool
-) -> tuple[int, int]:
-    """Weigh a clause that names a time.
-
-    Returns
-    -------
-    (int, int)
-        2 where the words undertake by themselves, 1 where they do when nothing else does, 0 for
-        none; and where in the clause they start.
-    """
-    for name, rule in _STRONG:
-        found = _last(rule, clause, until)
-        if found is None:
-            continue
-        # Who acts stands before "with you", but in "I'll …" itself
-        start = 0 if name in _OBJECTS else found.start()
-        if name in _OBJECTS and moment.near and not moment.has_clock:
-            continue
-        if not _NOT_CLAUSE.search(clause, start, max(until, found.end())):
-            return 2, start
-    if going_on and _GOES_ON.match(clause):
-        return 2, 0
-    if _NOT_CLAUSE.search(clause, 0, until):
-        return 0, 0
-    bare = length - (moment.last - moment.first) <= 3
-    firm = _FIRM.search(clause) is not None
-    if moment.near:
-        return int(moment.has_clock and firm and not bare and moment.has_day), 0
-    kinds = {name for name, rule in _WEAK if rule.search(clause)}
-    if bare and not kinds:
-        return int(firm and moment.has_clock and moment.has_day), 0
-    plain = moment.has_clock or firm or _BRINGS.search(clause) is not None
-    return int(bool(kinds & _FINISHED) or (bool(kinds) and plain)), 0
-
-
-def _last(rule: Rule, clause: str, until: int) -> re.Match[str] | None:
-    """Return the last match that starts before a place, else the first one behind it."""
-    found = None
-    for match in rule.finditer(clause):
-        if found is not None and match.start() >= until:
-            break
-        found = match
-    return found
 
 
 #: A customer's words after the due time: it did not come …

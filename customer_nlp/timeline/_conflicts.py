@@ -7,6 +7,7 @@ into a pair that excludes each other and the later one does not own up to the ch
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -153,6 +154,24 @@ _END: Final = _rule(
 )
 
 
+#: Words with which a customer holds two accounts of ours against each other.
+_TWO_ACCOUNTS: Final = Rule(
+    r"\bwhich\s(?:one\s|of\s(?:you|them|these|those|the\s(?:two|three))\s)?(?:\w+\s)?(?:is\s(?:it"
+    r"|right|true|correct)|am\sI\s(?:to|supposed|meant)|do\sI\s(?:believe|follow|trust)"
+    r"|should\sI\s(?:believe|follow|trust)|counts|holds|applies|was\sit)\b",
+    r"\bfirst\s(?:it|its|it['’]s|you|they|the)\b[^.!?\n]{0,80}\b(?:now|then|today)\b",
+    r"\b(?:says?|said|wrote|writes?|told)\b[^.!?\n]{0,90}[.,;]\s?(?:(?:and|but|now|then)\s){0,2}"
+    r"(?:\w+\s){1,5}(?:says?|said|write|writes|wrote|tells?|told)\b",
+    r"\b(?:can['’]?t\sbe\sboth|the\stwo\sof\syou|both\sof\syou|(?:talk|speak)\sto\s(?:each\sother"
+    r"|one\sanother)|make\s(?:up\s)?your\smind|one\sof\s(?:you|ye|them)\ssays"
+    r"|(?:two|three)\s(?:\w+\s)?(?:stories|answers|accounts|versions|reasons|explanations|dates"
+    r"|prices|amounts|figures|totals))\b",
+    flags=re.IGNORECASE,
+)
+_REPLIES_REMEMBERED: Final = 8
+_MAX_COMPLAINT_CHARS: Final = 2000
+
+
 @dataclass(frozen=True, slots=True)
 class _Statement:
     words: Evidence
@@ -166,7 +185,8 @@ def conflicts(messages: Sequence[Message]) -> tuple[Conflict, ...]:
     Parameters
     ----------
     messages : sequence of Message
-        One thread, in order. Only public replies of ours are read, in their new zones.
+        One thread, in order. Statements are those of our public replies, in their new zones; a
+        customer who holds two of them against each other is believed.
 
     Returns
     -------
@@ -194,12 +214,40 @@ class Conflicts:
         self._states: dict[int, Evidence] = {}
         #: What was said to be free.
         self._free: list[_Plain] = []
+        #: Our last replies, and whether the customer has spoken since.
+        self._replies: deque[_Reply] = deque(maxlen=_REPLIES_REMEMBERED)
+        self._fresh = False
 
     def add(self, message: Message) -> None:
         """Read the next message of the thread."""
-        if message.role != "agent" or message.automatic or not message.public:
+        if message.automatic or not message.public or message.role not in {"agent", "customer"}:
             return
-        said = _Reply(message)
+        if message.role == "customer":
+            self._believe(message.new_text[:_MAX_COMPLAINT_CHARS])
+            self._fresh = False
+        else:
+            self._reply(_Reply(message))
+            self._fresh = True
+
+    def _believe(self, complaint: str) -> None:
+        """Find what a customer holds against each other: our last words and earlier ones."""
+        if not self._fresh or len(self._replies) < 2:
+            return
+        *before, last = self._replies
+        told = _TWO_ACCOUNTS.search(complaint) is not None
+        words = _content(complaint) if told else _quoted(complaint)
+        if not words or any(one.second.message_id == last.message_id for one in self.found):
+            return
+        first = max((one.closest(words) for one in before), key=lambda one: one[1])
+        second = last.closest(words if told else _content(complaint))
+        if not told and first[1] < max(2, _QUOTED * len(words)):
+            return
+        if first[1] and second[1] and first[1] + second[1] >= _COMMON_WORDS:
+            kind = _difference(first[0].text, second[0].text)
+            self.found.append(Conflict(kind, first[0], second[0]))
+
+    def _reply(self, said: _Reply) -> None:
+        self._replies.append(said)
         stated = list(said.facts())
         free = [one for one in said.about(_FREE) if not _CONDITION.search(one[0].text)]
         clashes = [*self._facts_against(stated), *islice(self._clashes(said), 1)]
@@ -243,6 +291,26 @@ class Conflicts:
 
 
 _Plain = tuple[Evidence, set[str]]
+#: Content words of the complaint that both statements together must share.
+_COMMON_WORDS: Final = 2
+_QUOTE: Final = re.compile(r"[\"“]([^\"”\n]{4,120})[\"”]")
+#: Share of a quote that our words must hold.
+_QUOTED: Final = 0.75
+
+
+def _quoted(complaint: str) -> set[str]:
+    """Return the content words of the longest quote."""
+    return max((_content(one[1]) for one in _QUOTE.finditer(complaint)), key=len, default=set())
+
+
+def _difference(first: str, second: str) -> str:
+    """Say what two statements differ in, as far as their words tell."""
+    if _AMOUNT.search(first) and _AMOUNT.search(second):
+        return "amount"
+    if may_hold_time(first) and may_hold_time(second):
+        return "date"
+    reasons = any(rule.search(first) for _, rule in _REASONS)
+    return "reason" if reasons and any(rule.search(second) for _, rule in _REASONS) else "state"
 
 
 class _Reply:
@@ -254,10 +322,24 @@ class _Reply:
         self._message = message
         self._ranges: list[tuple[int, int]] | None = None
 
-    def sentences(self, *rules: Rule) -> Sequence[tuple[int, int]]:
-        """Return its sentences, none where no rule finds anything in the whole text."""
+    @property
+    def message_id(self) -> str | None:
+        """Id of the message."""
+        return self._message.id
+
+    def closest(self, words: set[str]) -> tuple[Evidence, int]:
+        """Return the sentence that shares most words with a complaint, and how many."""
         text = self._message.text
-        if all(rule.search(text) is None for rule in rules):
+        shared = [
+            (len(_content(text[start:end]) & words), -start, end) for start, end in self.sentences()
+        ]
+        count, start, end = max(shared, default=(0, 0, 0))
+        return Evidence(-start, end, text[-start:end], self._message.id), count
+
+    def sentences(self, *rules: Rule) -> Sequence[tuple[int, int]]:
+        """Return its sentences, none where rules find nothing in the whole text."""
+        text = self._message.text
+        if rules and all(rule.search(text) is None for rule in rules):
             return ()
         if self._ranges is None:
             self._ranges = list(islice(_sentences_of(self._message), _MAX_STATEMENTS))

@@ -11,9 +11,10 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Final, NamedTuple
 
-from customer_nlp.errors import MissingExtraError
+from customer_nlp.errors import InvalidRecordError, MissingExtraError
 
 __all__ = ["Moment", "Words", "business_days", "find_moments", "public_holidays"]
 
@@ -192,20 +193,32 @@ def public_holidays(country: str) -> Container[date]:
     ------
     MissingExtraError
         When ``holidays`` is not installed.
-    ValueError
+    InvalidRecordError
         For a country that it does not know.
+
+    Notes
+    -----
+    A year is looked up when it is first asked about, once a process.
     """
     try:
-        import holidays
+        import holidays  # noqa: F401 - whether it is there, before what is remembered
     except ImportError as error:
         raise MissingExtraError("holidays", "holidays") from error
     try:
-        calendar: Container[date] = holidays.country_holidays(country)
-    except NotImplementedError as error:
-        raise ValueError(
-            "The holidays_of must be a country code that the library holidays knows, "
-            "such as 'GB'; got another."
+        return _calendar(country)
+    except (NotImplementedError, TypeError) as error:
+        raise InvalidRecordError(
+            "The holidays must be a country code that the library holidays knows, "
+            "such as 'GB'; got another.",
+            field="holidays",
         ) from error
+
+
+@cache
+def _calendar(country: str) -> Container[date]:
+    import holidays
+
+    calendar: Container[date] = holidays.country_holidays(country)
     return calendar
 
 

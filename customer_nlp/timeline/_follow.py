@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from customer_nlp.records import Evidence, Message
@@ -118,14 +119,20 @@ class Facts:
 class Timeline:
     """What a thread shows as a whole, kept up to date message by message.
 
+    Parameters
+    ----------
+    closed : container of date, optional
+        Public holidays, which are no working days.
+
     Notes
     -----
     A message costs its own length and a bounded look at what is unsettled, however long the
     thread is.
     """
 
-    def __init__(self) -> None:
-        self.commitments = Commitments()
+    def __init__(self, closed: Container[date] = ()) -> None:
+        self.closed = closed
+        self.commitments = Commitments(closed=closed)
         self.conflicts = Conflicts()
         self.questions = Questions()
         #: Messages of the customer's that people wrote and we can see.
@@ -187,20 +194,27 @@ def hours_between(start: datetime | None, end: datetime | None) -> float | None:
 _OPENS, _CLOSES, _DAY_HOURS = 9, 17, 8
 
 
-def business_hours_between(start: datetime, end: datetime) -> float:
+#: Weeks in which every day is asked about, where holidays are known.
+_WEEKS_DAY_BY_DAY: Final = 104
+
+
+def business_hours_between(start: datetime, end: datetime, closed: Container[date] = ()) -> float:
     """Return the hours from Monday to Friday between 9 and 17, by the clock of `start`.
 
-    Whole weeks are counted at once, so the cost does not grow with the distance.
+    Holidays count for nothing in the last two years. Whole weeks before that are counted at once,
+    so the cost does not grow with the distance.
     """
     if end <= start:
         return 0.0
     end = end.astimezone(start.tzinfo)
     weeks = (end - start).days // 7
+    if closed != ():
+        weeks = max(weeks - _WEEKS_DAY_BY_DAY, 0)
     start += timedelta(weeks=weeks)
     hours = 5.0 * _DAY_HOURS * weeks
     day = start.replace(hour=0, minute=0, second=0, microsecond=0)
     while day < end:
-        if day.weekday() < 5:
+        if day.weekday() < 5 and day.date() not in closed:
             opens, closes = day.replace(hour=_OPENS), day.replace(hour=_CLOSES)
             hours += max((min(end, closes) - max(start, opens)).total_seconds() / 3600, 0.0)
         day += timedelta(days=1)
