@@ -37,6 +37,7 @@ _WEEKS: Final = 12
 _QUOTES: Final = 3
 _QUOTE_CHARS: Final = 160
 _SCHEMA: Final = "customer-nlp/analysis/"
+_READ_BYTES: Final = 1 << 20
 _TIMINGS: Final[Mapping[Any, int]] = {"now": 2, "today": 1}
 
 Record = Mapping[str, Any]
@@ -129,9 +130,10 @@ def read_records(source: _Source) -> Iterator[Record]:
             + ("a file of another kind. A .csv holds no reasons." if path.is_file() else "none."),
             source=str(path),
         )
+    decoded = _decoder()
     for index, line in enumerate(lines(path)):
         try:
-            record = json.loads(line)
+            record = decoded(line)
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict) or not str(record.get("schema")).startswith(_SCHEMA):
@@ -139,8 +141,24 @@ def read_records(source: _Source) -> Iterator[Record]:
         yield record
 
 
+def _decoder() -> Callable[[str | bytes], Any]:
+    """Return orjson's, which takes under half the time, or without it the standard library's."""
+    try:
+        from orjson import loads
+    except ImportError:
+        return json.loads
+
+    def decoded(line: str | bytes) -> Any:
+        try:
+            return loads(line)
+        except ValueError:  # half a surrogate pair and NaN are read by the standard library alone
+            return json.loads(line)
+
+    return decoded
+
+
 def _json_lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as handle:
+    with path.open("rb", buffering=_READ_BYTES) as handle:
         yield from (line for line in handle if not line.isspace())
 
 

@@ -174,6 +174,18 @@ def test_actions_from_an_indicator():
         ActionClassifier().fit(THREADS, y)
 
 
+def test_a_thread_is_judged_after_its_last_customer_turn():
+    fitted = ActionClassifier(("call_now",), C=0.1).fit(THREADS, PRIMARY[:, None])
+    asked = [{"role": "customer", "text": "This is the third time I write!"}]
+    answered = [*asked, {"role": "agent", "text": "We are sorry and will call you today."}]
+    early, late = fitted.decision_function([asked, answered])
+    assert early == late
+    again = [*answered, {"role": "customer", "text": "Thank you, that settles it."}]
+    assert fitted.decision_function([again])[0] != late
+    only_ours = [{"role": "agent", "text": "Would you like to hear of our offer?"}]
+    assert np.isfinite(fitted.decision_function([only_ours])).all()
+
+
 def test_vectorizer_names_its_columns_and_follows_the_table(analyzer: Analyzer):
     pytest.importorskip("pandas")
     vectorizer = SignalVectorizer(hidden=True).set_output(transform="pandas")

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,25 @@ def test_it_reads_what_score_writes(analyzer: Analyzer, tmp_path: Path, capsys):
         for record in records
     )
     assert report.render(analyzer.analyze_many([])).count("<details") > 0  # an empty inbox too
+
+
+def test_the_page_is_the_same_with_either_reader_of_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("orjson")
+    source = tmp_path / "scored.jsonl"
+    records = [
+        analysis("plain", turn(frustration=3), timing="now", silent_hours=200.5),
+        analysis("half a pair \ud800", turn(), words="\udfff"),
+        analysis("no number", turn(churn_risk=2), silent_hours=float("nan")),
+    ]
+    source.write_text("\n\n".join(map(json.dumps, records)), encoding="utf-8")
+    pages = []
+    for out in ("fast.html", "plain.html"):
+        assert report.write(source, tmp_path / out) == 3
+        pages.append((tmp_path / out).read_bytes())
+        monkeypatch.setitem(sys.modules, "orjson", None)
+    assert pages[0] == pages[1]
 
 
 def test_wrong_files_are_named_with_the_way_out(tmp_path: Path, capsys):

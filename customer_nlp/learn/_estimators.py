@@ -448,11 +448,11 @@ def _thread_features(base: Shipped, threads: Any) -> Floats:
     for one in threads:
         thread = as_thread(one)
         features = ThreadFeatures(channel=thread.channel)
+        scored = list(score_messages(base.model, thread.messages))
+        asked = (one.message.role == "customer" and one.scores is not None for one in scored)
+        for message in scored[: max((n for n, yes in enumerate(asked, 1) if yes), default=0)]:
+            observe(features, message)
         vector = features.vector()
-        for scored in score_messages(base.model, thread.messages):
-            observe(features, scored)
-            if scored.message.role == "customer" and scored.scores is not None:
-                vector = features.vector()
         said = recommender.advise(vector, offer_made=True).probability
         p = np.array([said[name] for name in ACTIONS], np.float32)
         rows.append(np.concatenate([vector, log_odds(p)]))
