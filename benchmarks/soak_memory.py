@@ -88,7 +88,8 @@ def main() -> int:
             if not samples or now - samples[-1][0] >= SAMPLE_SECONDS:
                 samples.append((now, group_totals(group)[1]))
             if now >= shown:
-                print(f"{now / 60:5.1f} min  {samples[-1][1] / 2**20:7.1f} MiB  {number}", flush=True)
+                size = samples[-1][1] / 2**20
+                print(f"{now / 60:5.1f} min  {size:7.1f} MiB  {number}", flush=True)
                 shown += 60
             load_once(client, key, number)
             number += 1

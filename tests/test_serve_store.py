@@ -383,7 +383,8 @@ def test_a_burst_survives_kill_9(tmp_path: Path) -> None:
     server = _server(url, port)
     try:
         for _ in range(ROUNDS):  # as a helpdesk does that got no answer
-            asyncio.run(burst(address, [one for one in bodies if one not in taken], taken.add, waits))
+            missing = [one for one in bodies if one not in taken]
+            asyncio.run(burst(address, missing, taken.add, waits))
         assert taken == set(bodies)
         store = Store(url)
         _worked_off(store)
@@ -397,6 +398,8 @@ def test_a_burst_survives_kill_9(tmp_path: Path) -> None:
     assert store.queue_sizes() == {"done": BURST}
     store.close()
     waits.sort()
-    print(f"{BURST} deliveries: acknowledged in {waits[len(waits) // 2] * 1e3:.0f} ms (median), "
-          f"{waits[int(len(waits) * 0.95)] * 1e3:.0f} ms (p95), worked off after the kill in "
-          f"{time.monotonic() - began:.0f} s")  # fmt: skip
+    sys.stdout.write(
+        f"{BURST} deliveries: acknowledged in {waits[len(waits) // 2] * 1e3:.0f} ms (median), "
+        f"{waits[int(len(waits) * 0.95)] * 1e3:.0f} ms (p95); sent again and worked off "
+        f"{time.monotonic() - began:.0f} s after the kill\n"
+    )

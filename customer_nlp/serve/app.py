@@ -279,7 +279,7 @@ def _table(analyzer: Analyzer, texts: list[str]) -> Response:
 
 
 def _rows(values: NDArray[np.integer[Any]], words: NDArray[np.bytes_]) -> bytes:
-    """Write a table of whole numbers as JSON: for each the word, a comma at its end, at its place."""
+    """Write a table as JSON: for each whole number its word, all as wide, a comma at the end."""
     width = values.shape[1] * words.itemsize
     rows = np.empty((len(values), width + 2), np.uint8)
     rows[:, 0] = ord("[")
