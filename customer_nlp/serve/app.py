@@ -271,7 +271,7 @@ def _table(analyzer: Analyzer, texts: list[str]) -> Response:
     """Score texts; numbers are written at a fixed width, a hundred rows in microseconds."""
     table = analyzer.signals(texts)
     head = json.dumps({"model": analyzer.model, "names": table.names}, separators=(",", ":"))
-    myriadths = np.rint(table.probability * 10_000).astype(np.int64)
+    myriadths = np.rint(table.probability.astype(float) * 10_000).astype(np.int64)
     body = b'%s,"probability":%s,"grade":%s}' % (
         head[:-1].encode(), _rows(myriadths, _PROBABILITY_WORDS), _rows(table.grade, _GRADE_WORDS)
     )  # fmt: skip
