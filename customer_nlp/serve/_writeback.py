@@ -1,9 +1,9 @@
 """What goes back to the helpdesk: a tag, a private note, a custom field; and webhooks of ours.
 
 One row a platform says by which calls of its API, and how the words are fetched that its webhooks
-leave out. Sources: the vendors' API references, named beside each row with what they were checked
-against; where a platform has no such call, or one that would erase what others wrote, the row
-leaves it out.
+leave out. Sources: the vendors' API references, named beside each row; what of them could be
+checked, and what not, is in docs/serve.md. Where a platform has no such call, or one that would
+erase what others wrote, the row leaves it out.
 """
 
 from __future__ import annotations
@@ -190,8 +190,8 @@ _APIS: Final[Mapping[str, _Api]] = {
         },
         notes="/v2/conversations/{id}/threads",
     ),
-    # https://github.com/frontapp/front-api-specs, core-api.json: list-conversation-messages,
-    # comments (tags go by id; an update of fields erases all others)
+    # https://dev.frontapp.com/reference: list conversation messages, as two public mirrors of it
+    # have it; comments unchecked (tags go by id; an update of fields erases all others)
     "front": _Api(
         {"note": _Call("POST", "/conversations/{id}/comments", {"body": "{text}"})},
         notes="/conversations/{id}/comments",
