@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types architecture check bench bench-large model teacher card soak-serve \
+.PHONY: demo test lint types architecture check bench bench-large model teacher card soak-serve soak-memory \
 	readme docs notebooks clean
 
 $(BIN)/python:
@@ -56,7 +56,10 @@ card: $(VENV)/.installed-train ## write the figures of the shipped model into it
 	$(BIN)/customer-nlp evaluate --peers --card models/en/README.md
 
 soak-serve: $(VENV)/.installed-test ## 5,000 webhooks with a kill -9 in the middle
-	CUSTOMER_NLP_SOAK=5000 $(BIN)/python -m pytest tests/test_serve_store.py -k burst
+	CUSTOMER_NLP_SOAK=5000 $(BIN)/python -m pytest tests/test_serve_store.py -k burst -s
+
+soak-memory: $(VENV)/.installed-test ## half an hour of constant load: is the memory of the service flat?
+	$(BIN)/python benchmarks/soak_memory.py
 
 readme: $(VENV)/.installed-test ## put the figures of the card and the picture into the README
 	$(BIN)/python benchmarks/refresh_readme.py

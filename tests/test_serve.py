@@ -23,7 +23,9 @@ from serving import Service, comment, serving
 
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.errors import InvalidRecordError, SourceError
+from customer_nlp.serve._guard import Keys
 from customer_nlp.serve._settings import Settings, settings_table
+from customer_nlp.serve._store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORING = ("/v1/analyze", "/v1/signals", "/v1/review", "/v1/outreach")
@@ -101,6 +103,23 @@ def test_a_key_opens_what_its_scopes_say(service: Service) -> None:
     texts = {"texts": []}
     assert service.client.post("/v1/signals", json=texts, headers=scorer).status_code == 200
     assert service.client.post("/v1/signals", json=texts, headers=reader).status_code == 403
+
+
+def test_a_key_is_remembered_for_ten_seconds_and_not_longer(tmp_path: Path) -> None:
+    now = [0.0]
+    store = Store(f"sqlite:///{tmp_path / 'k.db'}")
+    keys = Keys(store, Settings(), clock=lambda: now[0])
+    word = store.add_key("acme")
+    assert keys.known(word) is None
+    found = keys.find(word)
+    assert found is not None
+    store.revoke(found.id)
+    for now[0] in (4.0, 9.0):  # asking does not prolong it
+        assert keys.find(word) == keys.known(word) == found
+    now[0] = 10.5
+    assert keys.known(word) is None
+    assert keys.find(word) is None
+    store.close()
 
 
 def test_only_a_hash_of_a_key_is_kept(analyzer: Analyzer, tmp_path: Path) -> None:

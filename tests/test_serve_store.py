@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -356,10 +357,17 @@ def _server(url: str, port: int) -> subprocess.Popen[bytes]:
     return server
 
 
+def _worked_off(store: Store) -> None:
+    """Wait as long as there is progress, however slow the machine."""
+    while left := store.queue_sizes().get("queued", 0):
+        wait_for(lambda left=left: store.queue_sizes().get("queued", 0) < left)
+
+
 def test_a_burst_survives_kill_9(tmp_path: Path) -> None:
     url, port = f"sqlite:///{tmp_path / 'q.db'}", _free_port()
     bodies = [comment(number, f"Where is order {number}?") for number in range(1, BURST + 1)]
     taken: set[bytes] = set()
+    waits: list[float] = []
     server = _server(url, port)
 
     def killing(body: bytes) -> None:
@@ -368,16 +376,18 @@ def test_a_burst_survives_kill_9(tmp_path: Path) -> None:
             server.send_signal(signal.SIGKILL)
 
     address = f"http://127.0.0.1:{port}"
-    asyncio.run(burst(address, bodies, killing))
+    asyncio.run(burst(address, bodies, killing, waits))
     assert server.wait() == -signal.SIGKILL
     assert len(taken) < BURST
+    began = time.monotonic()
     server = _server(url, port)
     try:
         for _ in range(ROUNDS):  # as a helpdesk does that got no answer
-            asyncio.run(burst(address, [one for one in bodies if one not in taken], taken.add))
+            missing = [one for one in bodies if one not in taken]
+            asyncio.run(burst(address, missing, taken.add, waits))
         assert taken == set(bodies)
         store = Store(url)
-        wait_for(lambda: "queued" not in store.queue_sizes(), 60 + BURST)
+        _worked_off(store)
     finally:
         server.terminate()
         assert server.wait(30) in (0, -signal.SIGTERM)
@@ -387,3 +397,9 @@ def test_a_burst_survives_kill_9(tmp_path: Path) -> None:
     assert {one.version for one in threads} == {1}
     assert store.queue_sizes() == {"done": BURST}
     store.close()
+    waits.sort()
+    sys.stdout.write(
+        f"{BURST} deliveries: acknowledged in {waits[len(waits) // 2] * 1e3:.0f} ms (median), "
+        f"{waits[int(len(waits) * 0.95)] * 1e3:.0f} ms (p95); sent again and worked off "
+        f"{time.monotonic() - began:.0f} s after the kill\n"
+    )

@@ -257,6 +257,114 @@ def test_the_same_is_not_written_twice(analyzer: Analyzer, tmp_path: Path) -> No
     store.close()
 
 
+# -- what webhooks leave out --------------------------------------------------------------------
+
+PAYLOADS = Path(__file__).parent / "payloads"
+
+
+def payload(platform: str, name: str) -> Any:
+    return json.loads((PAYLOADS / platform / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _hooked(
+    analyzer: Analyzer, folder: Path, back: WriteBack, platform: str, body: Any
+) -> tuple[Store, Workers, list[float]]:
+    store, workers, now = _workers(analyzer, folder, back)
+    job = NewJob("hook", platform, "1", json.dumps(body).encode())
+    assert store.of("default").take_in(["1"], job)
+    return store, workers, now
+
+
+def test_hubspot_sends_ids_and_the_words_are_fetched(analyzer: Analyzer, tmp_path: Path) -> None:
+    said = payload("hubspot", "thread_messages")
+    first = {"results": said["results"][:1], "paging": {"next": {"after": "n+1"}}}
+    rest = {"results": said["results"][1:]}
+    desk = Platform(
+        httpx.Response(429, headers={"Retry-After": "30"}),
+        httpx.Response(200, json=first), httpx.Response(200, json=rest),
+    )  # fmt: skip
+    back = connected("hubspot", desk, write=(), fetch=True)
+    events = payload("hubspot", "events") * 2
+    store, workers, now = _hooked(analyzer, tmp_path, back, "hubspot", events)
+    assert workers.step()
+    assert desk.asked == []  # the delivery only says what is to be fetched
+    assert workers.step()
+    assert not workers.step()  # asked to wait
+    now[0] += 31
+    assert workers.step()
+    assert [one.url.path for one in desk.asked] == [
+        "/conversations/v3/conversations/threads/99/messages"] * 3  # fmt: skip
+    assert [one.url.params.get("after") for one in desk.asked] == [None, None, "n+1"]
+    assert desk.asked[0].headers["authorization"].startswith("Bearer ")
+    kept = store.of("default").thread("hubspot/99")
+    assert [one.id for one in kept.thread.messages] == ["m1", "m2", "m3", "m4", "m5"]
+    assert store.queue_sizes() == {"done": 2}
+    store.close()
+
+
+def test_front_sends_previews_and_the_words_are_fetched(analyzer: Analyzer, tmp_path: Path) -> None:
+    [told, answered] = payload("front", "conversation")["messages"]
+    answered["draft_mode"] = None
+    elsewhere = "https://other.example/conversations/cnv_55c/messages?page_token=t%2F2"
+    desk = Platform(
+        httpx.Response(200, json={"_results": [answered], "_pagination": {"next": elsewhere}}),
+        httpx.Response(200, json={"_results": [told], "_pagination": {"next": None}}),
+    )
+    back = connected("front", desk, write=(), fetch=True)
+    preview = payload("front", "rule_preview")
+    store, workers, _ = _hooked(analyzer, tmp_path, back, "front", preview)
+    while workers.step():
+        pass
+    assert {one.url.host for one in desk.asked} == {"desk.example"}  # a token follows no link
+    assert desk.asked[1].url.params["page_token"] == "t/2"
+    kept = store.of("default").thread("front/cnv_55c")
+    assert [(one.id, one.truncated) for one in kept.thread.messages] == [
+        ("msg_1", False), ("msg_2", False)]  # fmt: skip
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (httpx.Response(200, json={"results": []}), {"done": 2}),
+        (httpx.Response(404), {"done": 1, "dead": 1}),
+        (httpx.Response(200, text="<html>"), {"done": 1, "dead": 1}),
+        (httpx.Response(503), {"done": 1, "queued": 1}),
+    ],
+)
+def test_what_cannot_be_fetched(
+    analyzer: Analyzer, tmp_path: Path, answer: httpx.Response, outcome: dict[str, int]
+) -> None:
+    back = connected("hubspot", Platform(answer), write=(), fetch=True)
+    store, workers, _ = _hooked(analyzer, tmp_path, back, "hubspot", payload("hubspot", "events"))
+    while workers.step():
+        pass
+    assert store.queue_sizes() == outcome
+    store.close()
+
+
+def test_nothing_is_fetched_unless_it_is_asked_for(analyzer: Analyzer, tmp_path: Path) -> None:
+    desk = Platform()
+    back = connected("front", desk, write=())
+    preview = payload("front", "rule_preview")
+    store, workers, _ = _hooked(analyzer, tmp_path, back, "front", preview)
+    while workers.step():
+        pass
+    assert desk.asked == []
+    assert store.of("default").thread("front/cnv_55c").thread.messages[0].truncated
+    assert back.to_fetch("default", "hubspot", payload("hubspot", "events")) == []
+    with pytest.raises(RefusedError, match="Nothing is fetched from front"):
+        back.fetch("default", "front", "cnv_55c")
+    store.close()
+
+
+@pytest.mark.parametrize("body", [None, [], [None, 1], {"payload": 3}, {"target": {"_meta": []}}])
+@pytest.mark.parametrize("platform", ["hubspot", "front"])
+def test_bodies_that_name_no_thread(platform: str, body: Any) -> None:
+    back = connected(platform, Platform(), fetch=True)
+    assert back.to_fetch("default", platform, body) == []
+
+
 # -- the file -----------------------------------------------------------------------------------
 
 ZENDESK = '[default.zendesk]\nurl = "https://x.example"\nwrite = ["tag"]\n'
@@ -285,6 +393,8 @@ def test_a_file_says_what_is_written(tmp_path: Path) -> None:
         ("[default.zendesk]\nurl = 'https://x.example'\nwrite = ['field']", "also field"),
         ("[default.intercom]\nurl = 'https://x.example'\nwrite = ['note']", "also agent"),
         ("[default.zendesk]\nurl = 'https://x.example'\ndry_run = 'no'", "dry_run to be true"),
+        ("[default.zendesk]\nurl = 'https://x.example'\nfetch = true", "hubspot, front alone"),
+        ("[default.hubspot]\nurl = 'https://x.example'\nfetch = 'yes'", "fetch to be true"),
         ("[default.zenddesk]\nurl = 'https://x.example'", "tables called zendesk"),
         ("[Acme.zendesk]\nurl = 'https://x.example'", "A tenant is named"),
         (ZENDESK, "CUSTOMER_NLP_TOKEN_ZENDESK"),

@@ -191,15 +191,18 @@ class Keys:
         self._known: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
         self._tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def find(self, word: str) -> ApiKey | None:
-        """Return what a key opens; unknown ones are not remembered."""
-        now = self._clock()
+    def known(self, word: str) -> ApiKey | None:
+        """Return what a key opens that was looked up within ten seconds."""
         with self._lock:
             at, key = self._known.get(word, (0.0, None))
-        if key is not None and now - at < _KEY_SECONDS:
+        return key if self._clock() - at < _KEY_SECONDS else None
+
+    def find(self, word: str) -> ApiKey | None:
+        """Return what a key opens; unknown ones are not remembered."""
+        if (key := self.known(word)) is not None:
             return key
-        key = self._store.key(word)
-        if key is not None:
+        now = self._clock()
+        if (key := self._store.key(word)) is not None:
             with self._lock:
                 _put(self._known, word, (now, key))
         return key

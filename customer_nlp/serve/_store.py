@@ -121,8 +121,9 @@ class NewJob:
 
     Parameters
     ----------
-    kind : {'hook', 'write', 'send'}
-        A delivery to read, something to write to the helpdesk, a webhook of ours.
+    kind : {'hook', 'fetch', 'write', 'send'}
+        A delivery to read, a thread to fetch, something to write to the helpdesk, a webhook of
+        ours.
     platform : str
         From `readers.HELPDESKS`, or ``webhook``.
     key : str

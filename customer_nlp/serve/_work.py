@@ -15,7 +15,7 @@ from customer_nlp.errors import CustomerNlpError, InvalidRecordError
 from customer_nlp.readers import from_helpdesk
 from customer_nlp.records import Message, Thread
 from customer_nlp.serve._settings import Settings
-from customer_nlp.serve._store import Job, KeptThread, Store
+from customer_nlp.serve._store import Job, KeptThread, NewJob, Store
 from customer_nlp.serve._writeback import TryLaterError, WriteBack
 
 __all__ = ["Workers", "joined", "stake"]
@@ -183,7 +183,7 @@ class Workers:
         return "done"
 
     def _do(self, job: Job) -> None:
-        if job.kind == "hook":
+        if job.kind in ("hook", "fetch"):
             self._read(job)
             return
         if job.kind == "send":
@@ -194,11 +194,21 @@ class Workers:
         self._store.finish(job)
 
     def _read(self, job: Job) -> None:
-        found = from_helpdesk(_parsed(job.payload), job.platform)
+        body = _parsed(job.payload)
+        if job.kind == "fetch":
+            body = self._write_back.fetch(job.tenant, job.platform, body)
+        elif threads := self._write_back.to_fetch(job.tenant, job.platform, body):
+            # a job each: one that has to wait holds up no other
+            later = [NewJob("fetch", job.platform, f"{job.key}\n{thread}",
+                            json.dumps(thread).encode()) for thread in threads]  # fmt: skip
+            self._store.finish(job, follow=later)
+            return
+        found = None if body is None else from_helpdesk(body, job.platform)
         if found is None:  # no words: a tag, a status
             self._store.finish(job)
             return
         new = as_thread(found)
+        new = joined(new, new)  # by time: a listing may begin with the newest
         identifier = f"{job.platform}/{new.id}"
         for _ in range(_READS):
             known = self._store.of(job.tenant).thread(identifier)

@@ -1,8 +1,9 @@
 """What goes back to the helpdesk: a tag, a private note, a custom field; and webhooks of ours.
 
-One row a platform says by which calls of its API. Sources: the vendors' API references, named
-beside each row; where a platform has no such call, or one that would erase what others wrote, the
-row leaves it out.
+One row a platform says by which calls of its API, and how the words are fetched that its webhooks
+leave out. Sources: the vendors' API references, named beside each row; what of them could be
+checked, and what not, is in docs/serve.md. Where a platform has no such call, or one that would
+erase what others wrote, the row leaves it out.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from customer_nlp.environment import named_secrets
 from customer_nlp.errors import CustomerNlpError, InvalidRecordError, MissingExtraError, SourceError
@@ -43,6 +44,8 @@ _TAG_PREFIX: Final = "next_"
 _TIMEOUT_SECONDS: Final = 10.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
 _WEBHOOK: Final = "webhook"
+_HUBSPOT_WORDS: Final = frozenset({"conversation.creation", "conversation.newMessage"})
+_MOST_PAGES: Final = 10
 
 
 class TryLaterError(CustomerNlpError):
@@ -77,6 +80,40 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
+class _Listing:
+    """How the messages of a thread are fetched whose webhooks hold an id or a preview."""
+
+    #: The threads that a webhook's body speaks of.
+    threads: Callable[[Any], Iterable[object]]
+    path: str
+    #: Where the answer has its messages, and the word that asks for the next page.
+    items: str
+    after: tuple[str, ...]
+    #: The parameter that takes that word.
+    page: str
+    #: What `readers` take, with the thread's id and its messages.
+    whole: Callable[[str, list[Any]], Any]
+
+
+def _hubspot_threads(body: Any) -> Iterator[object]:
+    for event in body if isinstance(body, list) else [body]:
+        if isinstance(event, dict) and event.get("subscriptionType") in _HUBSPOT_WORDS:
+            yield event.get("objectId")
+
+
+def _front_threads(body: Any) -> Iterator[object]:
+    event = _at(body, ("payload",)) or body  # of an application; a rule sends the event itself
+    if _at(event, ("target", "_meta", "type")) == "message":
+        yield _at(event, ("conversation", "id"))
+
+
+def _at(record: Any, keys: Iterable[str]) -> Any:
+    for key in keys:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
+@dataclass(frozen=True, slots=True)
 class _Api:
     """How a platform is written to."""
 
@@ -86,11 +123,12 @@ class _Api:
     #: Lists the notes of a thread, so that one whose answer was lost is not written twice.
     notes: str = ""
     needs: tuple[str, ...] = ()
+    listing: _Listing | None = None
 
 
 _APIS: Final[Mapping[str, _Api]] = {
     # https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/ and
-    # …/ticketing/ticket-management/tags/
+    # …/ticketing/ticket-management/tags/#add-tags (PUT adds, POST would replace)
     "zendesk": _Api(
         {
             "tag": _Call("PUT", "/api/v2/tickets/{id}/tags.json", {"tags": ["{tag}"]}),
@@ -102,7 +140,8 @@ _APIS: Final[Mapping[str, _Api]] = {
         scheme="Basic",
         notes="/api/v2/tickets/{id}/comments.json?sort_order=desc",
     ),
-    # https://developers.freshdesk.com/api/ (tags are replaced as a whole)
+    # https://developers.freshdesk.com/api/#update_ticket (tags are replaced as a whole) and
+    # …#add_note_to_a_ticket
     "freshdesk": _Api(
         {
             "tag": _Call("PUT", "/api/v2/tickets/{id}", {"tags": "{tags}"},
@@ -115,8 +154,9 @@ _APIS: Final[Mapping[str, _Api]] = {
         scheme="Basic",
         notes="/api/v2/tickets/{id}/conversations",
     ),
-    # https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations (a tag
-    # is attached by its id there: set the attribute instead)
+    # https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations and
+    # intercom-client's AdminReplyConversationRequest (a tag is attached by its id there: set the
+    # attribute instead)
     "intercom": _Api(
         {
             "note": _Call("POST", "/conversations/{id}/reply",
@@ -128,14 +168,18 @@ _APIS: Final[Mapping[str, _Api]] = {
         notes="/conversations/{id}",
         needs=("agent",),
     ),
-    # https://developers.hubspot.com/docs/api/conversations/conversations (threads have neither
-    # tags nor fields)
+    # https://developers.hubspot.com/docs/api-reference, "conversations inbox & messages v3",
+    # get and post …/threads/{threadId}/messages (threads have neither tags nor fields)
     "hubspot": _Api(
         {
             "note": _Call("POST", "/conversations/v3/conversations/threads/{id}/messages",
                           {"type": "COMMENT", "text": "{text}"}),
         },
         notes="/conversations/v3/conversations/threads/{id}/messages?sort=-createdAt",
+        listing=_Listing(
+            _hubspot_threads, "/conversations/v3/conversations/threads/{id}/messages", "results",
+            ("paging", "next", "after"), "after", lambda _, messages: {"results": messages},
+        ),
     ),
     # https://developer.helpscout.com/mailbox-api/ (an update of fields erases all others)
     "helpscout": _Api(
@@ -146,11 +190,15 @@ _APIS: Final[Mapping[str, _Api]] = {
         },
         notes="/v2/conversations/{id}/threads",
     ),
-    # https://dev.frontapp.com/reference/conversations (tags go by id; an update of fields erases
-    # all others)
+    # https://dev.frontapp.com/reference: list conversation messages, as two public mirrors of it
+    # have it; comments unchecked (tags go by id; an update of fields erases all others)
     "front": _Api(
         {"note": _Call("POST", "/conversations/{id}/comments", {"body": "{text}"})},
         notes="/conversations/{id}/comments",
+        listing=_Listing(
+            _front_threads, "/conversations/{id}/messages", "_results", ("_pagination", "next"),
+            "page_token", lambda thread, messages: {"id": thread, "messages": messages},
+        ),
     ),
     # https://developers.gorgias.com/reference/create-ticket-tags and …/create-ticket-message
     "gorgias": _Api(
@@ -183,7 +231,7 @@ _APIS: Final[Mapping[str, _Api]] = {
         notes="/api/v1/accounts/{account}/conversations/{id}/messages",
         needs=("account",),
     ),
-    # https://docs.zammad.org/en/latest/api/ticket/index.html
+    # https://docs.zammad.org/en/latest/api/ticket/tags.html and …/articles.html
     "zammad": _Api(
         {
             "tag": _Call("POST", "/api/v1/tags/add",
@@ -239,6 +287,8 @@ class Connection:
         them.
     dry_run : bool, default=True
         Only keep what would be written.
+    fetch : bool, default=False
+        Fetch the words that the platform's webhooks leave out.
     """
 
     url: str
@@ -248,6 +298,7 @@ class Connection:
     agent: str = ""
     account: str = ""
     dry_run: bool = True
+    fetch: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -392,6 +443,59 @@ class WriteBack:
             _asked(client, "POST", "", content=body,
                    headers=headers | {"Content-Type": "application/json"})  # fmt: skip
 
+    def to_fetch(self, tenant: str, platform: str, body: Any) -> list[str]:
+        """Return ids of the threads that are to be fetched for a webhook, each once.
+
+        Parameters
+        ----------
+        tenant, platform : str
+            Whose, and where from.
+        body : dict or list
+            What the platform sent.
+        """
+        connection, api = self.connections.get((tenant, platform)), _APIS.get(platform)
+        if not (connection and connection.fetch and api and api.listing):
+            return []
+        return list(dict.fromkeys(str(one) for one in api.listing.threads(body) if one))
+
+    def fetch(self, tenant: str, platform: str, thread: str) -> Any:
+        """Fetch a thread, as `readers.from_helpdesk` takes it; ``None`` without messages.
+
+        Parameters
+        ----------
+        tenant, platform : str
+            Whose, and where from.
+        thread : str
+            The platform's id, out of `to_fetch`.
+
+        Raises
+        ------
+        TryLaterError, RefusedError
+            When it was not given.
+
+        Notes
+        -----
+        Up to ten pages of a hundred messages. The next page is asked for at our own address: a
+        token never follows a link.
+        """
+        connection, api = self.connections.get((tenant, platform)), _APIS[platform]
+        if not (connection and connection.fetch and api.listing):
+            raise RefusedError(f"Nothing is fetched from {platform} for this tenant any more.")
+        messages: list[Any] = []
+        asked: dict[str, str] = {"limit": "100"}
+        with self._client(connection, api) as client:
+            for _ in range(_MOST_PAGES):
+                path = _path(api.listing.path, {"id": thread})
+                page = _record(_asked(client, "GET", path, params=asked))
+                messages += page.get(api.listing.items) or []
+                after = _at(page, api.listing.after)
+                if not isinstance(after, str) or not after:
+                    break
+                if "?" in after:
+                    after = parse_qs(urlsplit(after).query).get(api.listing.page, [""])[0]
+                asked[api.listing.page] = after
+        return api.listing.whole(thread, messages) if messages else None
+
     def _connection(self, tenant: str, platform: str) -> Connection:
         found = self.connections.get((tenant, platform))
         if found is None or found.dry_run:
@@ -465,9 +569,12 @@ def _connection(tenant: str, name: str, table: Any, environment: Mapping[str, st
     if extra := table.keys() - allowed:
         raise _wrong(f"keys out of {', '.join(sorted(allowed))}, not {len(extra)} others", name)
     given = dict(table)
-    dry_run = given.pop("dry_run", True)
+    dry_run, fetch = given.pop("dry_run", True), given.pop("fetch", False)
     write = given.pop("write", [])
     kinds = _APIS[name].calls if name in _APIS else {}
+    if fetch is not False and (fetch is not True or not kinds or not _APIS[name].listing):
+        fetched = ", ".join(one for one, api in _APIS.items() if api.listing)
+        raise _wrong(f"fetch to be true or false, and true for {fetched} alone", name)
     if not isinstance(dry_run, bool) or not isinstance(write, list) or set(write) - set(kinds):
         raise _wrong(f"dry_run to be true or false, and write to list some of "
                      f"{', '.join(kinds) or 'nothing'}", name)  # fmt: skip
@@ -477,7 +584,7 @@ def _connection(tenant: str, name: str, table: Any, environment: Mapping[str, st
     if missing := [one for one in needed if not given.get(one)]:
         raise _wrong(f"also {', '.join(missing)}", name)
     token = _token(tenant, name, environment)
-    return Connection(token=token, write=tuple(write), dry_run=dry_run, **given)
+    return Connection(token=token, write=tuple(write), dry_run=dry_run, fetch=fetch, **given)
 
 
 def _token(tenant: str, name: str, environment: Mapping[str, str]) -> str:
@@ -573,6 +680,16 @@ def _labels(answer: httpx.Response, key: str) -> list[str]:
                 for one in listed]  # fmt: skip
     except (ValueError, KeyError, TypeError):
         raise RefusedError(f"The platform's answer has no list under {key!r}.") from None
+
+
+def _record(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RefusedError("The platform's answer is no JSON object.")
+    return found
 
 
 def _asked(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
