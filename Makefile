@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test lint types architecture check bench bench-large model teacher card soak-serve soak-memory \
+.PHONY: demo test lint types architecture check bench bench-large bench-spark model teacher card soak-serve \
 	readme docs notebooks clean
 
 $(BIN)/python:
@@ -41,6 +42,12 @@ bench: $(VENV)/.installed-test ## speed, as ratios within one run
 
 bench-large: $(VENV)/.installed-test ## 200,000 mails and 1,000,000 messages: rate and peak memory (an hour)
 	$(BIN)/python benchmarks/bench_large.py
+
+$(VENV)/.installed-spark: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark,test]' && touch $@
+
+bench-spark: $(VENV)/.installed-spark ## Spark with two executors against this machine alone (needs Java)
+	$(BIN)/python benchmarks/bench_spark.py
 
 $(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,peers,test]' && touch $@

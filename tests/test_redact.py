@@ -191,6 +191,11 @@ def canaries(tmp_path: Path) -> Path:
         f'{{"text": "my {CANARY}", "role": "{CANARY}"}}\n{{"text": ["{CANARY}"\n'
         f'{{"messages": [{{"text": "{CANARY}", "role": "user", "sent_at": "{CANARY}"}}, 7]}}\n'
     )
+    (tmp_path / "planned.csv").write_text(
+        f"account,kind,channel,at\n{CANARY},sales,email,2026-05-05T10:00:00Z\n{CANARY},x,y,{CANARY}\n"
+    )
+    (tmp_path / "known.jsonl").write_text(f'{{"id": "{CANARY}"}}\n')
+    (tmp_path / "unknown.jsonl").write_text(f'{{"id": "{CANARY}", "facts": "{CANARY}"}}\n{CANARY}')
     return tmp_path
 
 
@@ -207,6 +212,17 @@ def test_no_text_in_errors_logs_or_progress(canaries: Path):
         ["explain", f"my {CANARY}", "--now", CANARY],
         ["review", f"My {CANARY}, calm down."],
         ["train", "t.csv", "--labels", "label", "--out", "model"],
+        ["evaluate", "--model", "j.jsonl"],
+        *(["report", name, "-o", "page.html"] for name in ("t.csv.o.jsonl", "j.jsonl", "t.csv")),
+        *(
+            ["outreach", "planned.csv", "--accounts", name, "--out", "decided.csv"]
+            for name in ("known.jsonl", "unknown.jsonl")
+        ),
+        *(
+            ["serve", "--database", f"{kind}://me:{CANARY}@127.0.0.1:1/{CANARY}", "--keys"]
+            for kind in ("postgresql", "nonsense")
+        ),
+        ["serve", "--database", "sqlite:///s.db", "--revoke-key", CANARY],
     ]
     script = (
         "import json, sys\nfrom customer_nlp.cli import main\n"

@@ -1,6 +1,6 @@
-"""Spark: the same numbers as on one machine.
+"""Spark: the same numbers as on one machine, from executors that are processes of their own.
 
-``SPARK_TEST_MASTER=local-cluster[2,1,1024]`` runs two executors, each a process of its own.
+``SPARK_TEST_MASTER=local[2]`` is quicker: one process, where the two executors' tests are skipped.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +18,12 @@ from customer_nlp.analyzer import Analyzer
 from customer_nlp.errors import InvalidRecordError, MissingExtraError
 
 pa = pytest.importorskip("pyarrow")
-pd = pytest.importorskip("pandas")
-pyspark = pytest.importorskip("pyspark")
+pytest.importorskip("pyspark", reason="Spark needs pyspark: pip install customer_nlp[spark]")
 if shutil.which("java") is None:
-    pytest.skip("Spark needs Java", allow_module_level=True)
+    pytest.skip("Spark needs Java: no java on the PATH", allow_module_level=True)
+
 pytestmark = pytest.mark.filterwarnings("default")  # Spark's own
+MASTER = os.environ.get("SPARK_TEST_MASTER", "local-cluster[2,1,1024]")
 
 TEXTS = (
     "Where is my refund? I am fed up with this.",
@@ -31,32 +32,16 @@ TEXTS = (
     None,
     "Thank you, all sorted.",
 )
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory):
-    """A session of two workers, in a zone that is not UTC."""
-    from pyspark.sql import SparkSession
+    """A session of two executors, in a zone that is not UTC."""
+    import spark_cluster
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-        found = (
-            SparkSession.builder.master(os.environ.get("SPARK_TEST_MASTER", "local[2]"))
-            .config("spark.ui.enabled", "false")
-            .config("spark.executor.memory", "1g")
-            .config("spark.driver.memory", "512m")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
-            .config("spark.sql.shuffle.partitions", "3")
-            .config("spark.sql.session.timeZone", "America/New_York")
-            .config("spark.local.dir", str(tmp_path_factory.mktemp("spark")))
-            .getOrCreate()
-        )
+    zone = {"sql_session_timeZone": "America/New_York", "sql_shuffle_partitions": "3"}
+    with spark_cluster.session(tmp_path_factory.mktemp("spark"), MASTER, **zone) as found:
         yield found
-        found.stop()
 
 
 def _messages(count: int) -> dict[str, list]:
@@ -96,6 +81,27 @@ def test_threads_are_scored_as_on_one_machine(session, analyzer: Analyzer):
         row["thread_id"]: row for row in analyzer.score_frame(pa.table(data), **options).to_pylist()
     }
     assert len(found) == 7
+
+
+@pytest.mark.skipif(not MASTER.startswith("local-cluster"), reason="one process holds all")
+def test_each_executor_is_another_process_and_loads_the_model_once(session):
+    def workers(batches: Iterable) -> Iterator:  # in here, so that it is sent whole
+        first = spark.__dict__.setdefault("_first", [*spark._LOADED.values()])
+        same = [*map(id, first)] == [*map(id, spark._LOADED.values())] and len(first) == 1
+        for _ in batches:
+            yield pa.RecordBatch.from_pydict({"pid": [os.getpid()], "same": [same]})
+
+    seen = []
+    for _ in range(2):
+        spark.score(_frame(session, _messages(40))).collect()
+        asked = session.range(0, 8, numPartitions=8).mapInArrow(workers, "pid long, same boolean")
+        seen.append({tuple(row) for row in asked.collect()})
+    context = session.sparkContext
+    executors = context._jsc.sc().statusTracker().getExecutorInfos()
+    assert len(executors) == 3  # the driver is one of them
+    assert seen[0] == seen[1]
+    assert len({pid for pid, _ in seen[0]} - {os.getpid()}) == 2
+    assert all(same for _, same in seen[0])
 
 
 def test_a_bad_row_stops_the_job_unless_told_otherwise(session):
