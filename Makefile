@@ -3,9 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types architecture check bench bench-large model teacher card soak-serve soak-memory \
-.PHONY: demo test lint types architecture check bench bench-large bench-spark model teacher card soak-serve \
-	readme docs notebooks clean
+.PHONY: demo test lint types architecture check bench bench-large bench-spark model teacher card \
+	soak-serve soak-memory readme docs notebooks clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed."; exit 2; }
