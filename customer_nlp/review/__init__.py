@@ -49,7 +49,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 
-#: Outputs of the model: the findings, then whether there is any.
+#: Outputs of the model: the findings, each given that there is any, then whether there is any.
 VERDICTS: Final = (*FINDINGS, "any")
 #: From how like two sentences are, one may be cited for the other.
 _LIKE: Final = 0.35
@@ -227,7 +227,7 @@ class Reviewer:
 
     def __init__(self, folder: ModelFolder, model: SignalModel) -> None:
         settings = folder.json("review.json")
-        expected = {"features": list(FEATURES), "verdicts": list(VERDICTS)}
+        expected = {"features": list(FEATURES), "verdicts": list(VERDICTS), "given": "any"}
         if any(settings.get(name) != value for name, value in expected.items()):
             raise ModelFormatError("The review model was made for other features.")
         arrays = folder.arrays("review.safetensors")
@@ -273,6 +273,7 @@ class Reviewer:
         score = (one.vector[:, None] * self._weights).sum(axis=0) + self._bias
         score += self._phrases[one.phrases].sum(axis=0) / max(len(one.phrases), 1) ** 0.5
         p = sigmoid(score)
+        p[:-1] *= p[-1]
         passed = (p >= self._threshold).tolist()
         findings = (self._finding(one, i) for i in range(len(FINDINGS)) if passed[i])
         return Judgement(
