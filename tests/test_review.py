@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from customer_nlp.codebook import FINDINGS
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
 from customer_nlp.records import Thread
 from customer_nlp.training.corpus import load_corpus
+from customer_nlp.training.review_model import FALSE_ALARMS, _thresholds
 
 GIVEN = [
     {"role": "customer", "id": "q", "text": "Hello, order number FH-20931 arrived with a broken "
@@ -119,10 +122,15 @@ def test_a_folder_without_a_review_model_still_judges():
     assert "policy_talk" in names(older.review("As per clause 9 of our terms this is refused."))
 
 
-def test_a_review_model_for_other_features_is_refused():
+@pytest.mark.parametrize(
+    ("entry", "value", "match"),
+    [("verdicts", [], "other verdicts"), ("features", ["gone"], "does not know")],
+)
+def test_a_review_model_of_another_version_is_refused(entry: str, value: list[str], match: str):
     folder = open_model(default_model_path())
-    files = {**folder.files, "review.json": b'{"features": [], "verdicts": []}'}
-    with pytest.raises(ModelFormatError, match="made for other features"):
+    settings = json.dumps({**folder.json("review.json"), entry: value}).encode()
+    files = {**folder.files, "review.json": settings}
+    with pytest.raises(ModelFormatError, match=match):
         Analyzer(dataclasses.replace(folder, files=files))
 
 
@@ -139,3 +147,18 @@ def test_share_of_false_alarms_on_held_back_replies(analyzer: Analyzer):
                 alarms += bool(shown.findings)
     assert clean > 100
     assert alarms / clean <= 0.05
+
+
+def test_thresholds_of_all_findings_share_one_allowance_of_false_alarms(capsys):
+    rng = np.random.default_rng(3)
+    wanted = rng.random((1200, len(FINDINGS))) < 0.12
+    y = np.concatenate([wanted, wanted.any(axis=1, keepdims=True)], axis=1).astype(int)
+    p = 1 / (1 + np.exp(3 - 3.5 * y + rng.normal(0, 1.5, y.shape)))
+    *limits, gate = _thresholds(p, y)
+    found = (p[:, :-1] >= limits) & (p[:, -1:] >= gate)
+    clean = y[:, -1] == 0
+    assert 0 < found[clean].any(axis=1).mean() <= FALSE_ALARMS
+    right = (found & wanted).sum(axis=0)
+    f1 = 2 * right / (found.sum(axis=0) + wanted.sum(axis=0))
+    assert f1.mean() > 0.6
+    assert "false alarms" in capsys.readouterr().err

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from customer_nlp import timeline
 from customer_nlp.actions import verdict
-from customer_nlp.artifacts import ModelFolder
+from customer_nlp.artifacts import ModelFolder, align_rows
 from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import FINDINGS
 from customer_nlp.errors import ModelFormatError
@@ -49,7 +49,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 
-#: Outputs of the model: the findings, then whether there is any.
+#: Outputs of the model: the findings, each given that there is any, then whether there is any.
 VERDICTS: Final = (*FINDINGS, "any")
 #: From how like two sentences are, one may be cited for the other.
 _LIKE: Final = 0.35
@@ -227,12 +227,13 @@ class Reviewer:
 
     def __init__(self, folder: ModelFolder, model: SignalModel) -> None:
         settings = folder.json("review.json")
-        expected = {"features": list(FEATURES), "verdicts": list(VERDICTS)}
-        if any(settings.get(name) != value for name, value in expected.items()):
-            raise ModelFormatError("The review model was made for other features.")
+        if settings.get("verdicts") != list(VERDICTS):
+            raise ModelFormatError("The review model gives other verdicts than this codebook's.")
+        #: Folders of format 1 hold P(finding), later ones P(finding | any).
+        self._given_any = settings.get("given") == "any"
         arrays = folder.arrays("review.safetensors")
         try:
-            self._weights = arrays["weights"].astype(np.float32)
+            self._weights = align_rows(arrays["weights"], settings["features"], FEATURES)
             self._phrases = arrays["phrases"].astype(np.float32)
             self._bias = arrays["bias"].astype(np.float32)
             self._threshold = np.array(settings["threshold"], np.float32)
@@ -273,6 +274,8 @@ class Reviewer:
         score = (one.vector[:, None] * self._weights).sum(axis=0) + self._bias
         score += self._phrases[one.phrases].sum(axis=0) / max(len(one.phrases), 1) ** 0.5
         p = sigmoid(score)
+        if self._given_any:
+            p[:-1] *= p[-1]
         passed = (p >= self._threshold).tolist()
         findings = (self._finding(one, i) for i in range(len(FINDINGS)) if passed[i])
         return Judgement(

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.calibration import best_threshold, fit_platt, sigmoid
+from customer_nlp.calibration import fit_platt, sigmoid
 from customer_nlp.codebook import FINDINGS
 from customer_nlp.review import FEATURES, PHRASE_ROWS, VERDICTS, Observed, observe
 from customer_nlp.signals import SignalModel, score_messages
@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float32]
 #: Strength of the penalties (scikit-learn's C), and how much the reply's own phrases count beside
 #: the features; chosen on held-out folds of train and dev.
 FEATURE_C: Final = 0.01
+GIVEN_FEATURE_C: Final = 0.004
 PHRASE_C: Final = 3.0
 PHRASE_SHARE: Final = 0.5
 #: Share of clean replies on which any finding may be raised, on held-out folds. Below the 5% that
@@ -54,16 +55,17 @@ def fit_review(
     x = np.stack([one.vector for one in seen])
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     z, bags = (x - mean) / scale, _bags(seen)
-    columns = [_fit_column(z, bags, y[:, i], parts) for i in range(len(VERDICTS))]
+    columns = [_fit_column(z, bags, y, parts, i) for i in range(len(VERDICTS))]
     weights = np.stack([one.weights for one in columns], axis=1) / scale[:, None]
     bias = np.array([one.bias for one in columns]) - mean @ weights
     held_out = sigmoid(np.stack([one.held_out for one in columns], axis=1))
+    held_out[:, :-1] *= held_out[:, -1:]
     arrays = {
         "weights": weights.astype(np.float32),
         "phrases": np.stack([one.phrases for one in columns], axis=1).astype(np.float16),
         "bias": bias.astype(np.float32),
     }
-    settings = {"features": list(FEATURES), "verdicts": list(VERDICTS)}
+    settings = {"features": list(FEATURES), "verdicts": list(VERDICTS), "given": "any"}
     return arrays, settings | {"threshold": _thresholds(held_out, y)}
 
 
@@ -78,15 +80,19 @@ class _Column:
 
 
 def _fit_column(
-    z: Floats, bags: Any, y: npt.NDArray[np.intp], parts: npt.NDArray[np.intp]
+    z: Floats, bags: Any, y: npt.NDArray[np.intp], parts: npt.NDArray[np.intp], column: int
 ) -> _Column:
+    """Fit one output; a finding on the replies that have any, since only these tell which it is."""
+    last = column == len(VERDICTS) - 1
+    strength = FEATURE_C if last else GIVEN_FEATURE_C
+    taught, wanted = (y[:, -1] > 0) | last, y[:, column]
     score = np.zeros(len(y), np.float32)
     for part in range(_PARTS):
-        ours = parts == part
-        w, v, b = _fit(z[~ours], bags[~ours], y[~ours])
+        ours, others = parts == part, taught & (parts != part)
+        w, v, b = _fit(z[others], bags[others], wanted[others], strength)
         score[ours] = z[ours] @ w + bags[ours] @ v + b
-    slope, offset = fit_platt(score, y)
-    w, v, b = _fit(z, bags, y)
+    slope, offset = fit_platt(score[taught], wanted[taught])
+    w, v, b = _fit(z[taught], bags[taught], wanted[taught], strength)
     return _Column(slope * w, slope * v, slope * b + offset, slope * score + offset)
 
 
@@ -120,29 +126,45 @@ def _bags(seen: Sequence[Observed]) -> Any:
     return sparse.csr_matrix((values, columns, starts), shape=(len(seen), PHRASE_ROWS))
 
 
-def _fit(z: Floats, bags: Any, y: npt.NDArray[np.intp]) -> tuple[Floats, Floats, float]:
+def _fit(
+    z: Floats, bags: Any, y: npt.NDArray[np.intp], strength: float
+) -> tuple[Floats, Floats, float]:
     """Fit both parts apart: of phrases there are many, each rare, so their penalty is its own."""
     from sklearn.linear_model import LogisticRegression
 
-    features = LogisticRegression(C=FEATURE_C, max_iter=1000).fit(z, y)
+    features = LogisticRegression(C=strength, max_iter=1000).fit(z, y)
     words = LogisticRegression(C=PHRASE_C, max_iter=1000, class_weight="balanced").fit(bags, y)
     bias = float(features.intercept_[0] + PHRASE_SHARE * words.intercept_[0])
     return features.coef_[0], PHRASE_SHARE * words.coef_[0], bias
 
 
 def _thresholds(p: Floats, y: npt.NDArray[np.intp]) -> list[float]:
-    """Take the best threshold of each finding, then let in only replies that are hardly clean."""
-    n = len(FINDINGS)
-    best = np.array([best_threshold(p[:, i], y[:, i])[0] for i in range(n)])
-    clean, gate = y[:, n] == 0, 0.0
+    """Take the threshold of each finding, then let in only replies that are hardly clean."""
+    clean, gate = y[:, -1] == 0, 0.0
     while True:
-        found = (p[:, :n] >= best) & (p[:, n:] >= gate)
+        shown = np.where(p[:, -1:] >= gate, p[:, :-1], 0.0)
+        limits = _best_expected(shown)
+        found = (shown >= limits) & (shown > 0)
         alarms = float(found[clean].any(axis=1).mean())
         if alarms <= FALSE_ALARMS or gate >= 1:
             break
         gate += _STEP
-    f1 = 2 * (found & (y[:, :n] > 0)).sum(axis=0) / (found.sum(axis=0) + y[:, :n].sum(axis=0))
+    both = (found & (y[:, :-1] > 0)).sum(axis=0)
+    f1 = 2 * both / (found.sum(axis=0) + y[:, :-1].sum(axis=0))
     for name, value in zip(FINDINGS, f1.tolist(), strict=True):
         sys.stderr.write(f"review: {name}: held-out F1 {value:.3f}\n")
     sys.stderr.write(f"review: macro {f1.mean():.3f}, false alarms {alarms:.3f}\n")
-    return [round(float(t), 4) for t in (*best, gate)]
+    return [round(float(t), 4) for t in (*limits, gate)]
+
+
+def _best_expected(p: Floats) -> Floats:
+    """Return for each column half the best F1 that its calibrated probabilities promise.
+
+    That is the threshold with the best expected F1 (Lipton, Elkan & Naryanaswamy 2014, "Optimal
+    thresholding of classifiers to maximize F1 measure"). It does not lean on single labels, as
+    the threshold does that was best on the labels themselves.
+    """
+    falling = -np.sort(-p, axis=0)
+    taken = np.arange(1, len(p) + 1)[:, None]
+    f1 = 2 * falling.cumsum(axis=0) / (taken + falling.sum(axis=0))
+    return np.asarray(f1.max(axis=0) / 2)
