@@ -28,6 +28,7 @@ __all__ = [
     "FEATURES",
     "Advice",
     "Demand",
+    "Leaning",
     "Recommender",
     "ThreadFeatures",
     "Turn",
@@ -95,9 +96,12 @@ FEATURES: Final[Mapping[str, str]] = (
     }
     | {f"hidden.{i}": "wording" for i in range(HIDDEN_WIDTH)}
     | {f"reply_hidden.{i}": "reply_wording" for i in range(HIDDEN_WIDTH)}
+    | {f"leaning.{action}": "wording" for action in ACTIONS}
 )
 _NAMES: Final = tuple(FEATURES)
 _INDEX: Final = {name: i for i, name in enumerate(_NAMES)}
+_HIDDEN: Final = _INDEX["hidden.0"]
+_LEANING: Final = _INDEX[f"leaning.{ACTIONS[0]}"]
 CONCEPTS: Final = tuple(dict.fromkeys(FEATURES.values()))
 
 
@@ -259,8 +263,7 @@ class ThreadFeatures:
             out[first : first + HIDDEN_WIDTH] = self._reply.hidden
         start = _INDEX[f"replies.{FINDINGS[0]}"]
         out[start : start + len(FINDINGS)] = self._replies
-        first = _INDEX["hidden.0"]
-        out[first : first + HIDDEN_WIDTH] = now.hidden
+        out[_HIDDEN : _HIDDEN + HIDDEN_WIDTH] = now.hidden
         for name, value in self._products(said) | self._facts(now):
             out[_INDEX[name]] = value
         return self.told(out, self.timeline.facts(now.sent_at))
@@ -498,6 +501,31 @@ def with_demands(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """What the wording of a message alone suggests doing, whatever came before it.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (64, 13)
+        From the hidden vector to the actions.
+    bias : ndarray of shape (13,)
+        Of each action.
+    """
+
+    weights: Floats
+    bias: Floats
+
+    def told(self, vector: Floats) -> Floats:
+        """Return a copy of `ThreadFeatures.vector` with the leaning of the last customer turn."""
+        out = vector.copy()
+        hidden = vector[_HIDDEN : _HIDDEN + HIDDEN_WIDTH]
+        out[_LEANING : _LEANING + len(ACTIONS)] = sigmoid(
+            (hidden[:, None] * self.weights).sum(axis=0) + self.bias
+        )
+        return out
+
+
 class Recommender:
     """Scores actions, channel and timing; loaded from a verified model folder.
 
@@ -520,6 +548,7 @@ class Recommender:
         try:
             self._mean = arrays["mean"].astype(np.float32)
             self._scale = arrays["scale"].astype(np.float32)
+            self._leaning = Leaning(arrays["leaning"], arrays["leaning_bias"])
             self._weights = {k: arrays[f"{k}_weights"].astype(np.float32) for k in _HEADS}
             self._bias = {k: arrays[f"{k}_bias"].astype(np.float32) for k in _HEADS}
             self._threshold = np.array(settings["threshold"], np.float32)
@@ -532,6 +561,9 @@ class Recommender:
         for head, names in _HEADS.items():
             if self._weights[head].shape != (len(_NAMES), len(names)):
                 raise ModelFormatError("The arrays of the action model do not fit together.")
+        leaning = (self._leaning.weights.shape, self._leaning.bias.shape)
+        if leaning != ((HIDDEN_WIDTH, len(ACTIONS)), (len(ACTIONS),)):
+            raise ModelFormatError("The arrays of the action model do not fit together.")
         if self._signal_weights.shape != (len(_NAMES), len(_GRADED) + len(CUES)):
             raise ModelFormatError("The arrays of the action model do not fit together.")
         self._signal_threshold = thresholds[: len(_GRADED)].reshape(len(CORE_SIGNALS), -1)
@@ -562,7 +594,7 @@ class Recommender:
             Grades of the core signals.
         """
         alone = np.clip(vector[: len(_GRADED) + len(CUES)], _EPSILON, 1 - _EPSILON)
-        x = (vector - self._mean) / self._scale
+        x = self._scaled(vector)
         logits = (x[:, None] * self._signal_weights).sum(axis=0)
         logits += np.log(alone / (1 - alone)) * self._signal_slope + self._signal_bias
         p = sigmoid(logits)
@@ -573,7 +605,7 @@ class Recommender:
 
     def advise(self, vector: Floats, *, offer_made: bool, policy: Policy | None = None) -> Advice:
         """Say what to do after the last customer turn. Cost: constant."""
-        x = (vector - self._mean) / self._scale
+        x = self._scaled(vector)
         heads = self._heads(x)
         probability = sigmoid(heads["action"])
         chosen = self._choose(probability, policy)
@@ -591,9 +623,13 @@ class Recommender:
 
     def calls(self, vector: Floats) -> bool:
         """Whether a call is right after the last customer turn. Cost: one row of weights."""
-        x = (vector - self._mean) / self._scale
+        x = self._scaled(vector)
         score = (x * self._call_weights).sum() + self._call_bias
         return bool(sigmoid(score) >= self._threshold[_CALL])
+
+    def _scaled(self, vector: Floats) -> Floats:
+        scaled: Floats = (self._leaning.told(vector) - self._mean) / self._scale
+        return scaled
 
     def _heads(self, x: Floats) -> dict[str, Floats]:
         # summed along one axis, not by a matrix product: the order of additions is then fixed,

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.actions import FEATURES, ThreadFeatures, observe
+from customer_nlp.actions import FEATURES, Leaning, ThreadFeatures, observe
 from customer_nlp.artifacts import FORMAT, ModelFolder, dump_arrays, open_model, write_model
 from customer_nlp.calibration import best_threshold, fit_platt, sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, TIMINGS
@@ -103,9 +103,12 @@ def _head_files(message: _Message, corpus: Corpus, heads: Iterable[str]) -> dict
         for fold in range(FOLDS)
     }
     files: dict[str, bytes] = {}
+    threads = [*corpus.threads, *corpus.posts]
     for head in heads:
-        fit = {"actions": fit_actions, "review": fit_review}[head]
-        arrays, settings = fit(by_fold, [*corpus.threads, *corpus.posts])
+        if head == "actions":
+            arrays, settings = fit_actions(by_fold, threads, message.leaning)
+        else:
+            arrays, settings = fit_review(by_fold, threads)
         files |= {f"{head}.safetensors": dump_arrays(arrays), f"{head}.json": _json(settings)}
     return files
 
@@ -138,6 +141,13 @@ def _network(
     arrays = fit_student(
         tokens, texts, sigmoid(logits), weights, vectors=starting_vectors(tokens), say=_say
     )
+    first = len(OUTPUTS)
+    for name in ("output", "output_bias"):
+        whole = arrays[name]
+        arrays[name], arrays[name.replace("output", "leaning")] = (
+            whole[..., :first],
+            whole[..., first:],
+        )
     return tokens, arrays
 
 
@@ -195,6 +205,7 @@ class _Message:
         self, arrays: dict[str, Floats], linear: _Linear, known: Sequence[Example]
     ) -> None:
         self._arrays, self._linear = arrays, linear
+        self.leaning = Leaning(arrays["leaning"], arrays["leaning_bias"])
         vocabulary = Vocabulary(linear.tokens)
         tokens = TokenIds.of([row.text for row in known], vocabulary)
         network = Network(_packed(arrays)).logits(tokens)
@@ -259,7 +270,9 @@ class _Turns:
     answered: npt.NDArray[np.bool_]
 
 
-def customer_turns(models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]) -> _Turns:
+def customer_turns(
+    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread], leaning: Leaning
+) -> _Turns:
     """Return the features after every customer turn that has a gold, with its labels.
 
     Each thread is scored by the model whose linear part has not seen its fold.
@@ -272,7 +285,7 @@ def customer_turns(models: Mapping[int, SignalModel], threads: Sequence[Labelled
         for one, (_, labels) in zip(scored, labelled.turns, strict=True):
             observe(features, one)
             if labels.gold is not None and labels.grades is not None:
-                vectors.append(features.vector())
+                vectors.append(leaning.told(features.vector()))
                 golds.append(labels.gold)
                 signals.append(customer_target(labels.grades, labels.cues)[:N_CUSTOMER])
                 folds.append(fold)
@@ -281,14 +294,15 @@ def customer_turns(models: Mapping[int, SignalModel], threads: Sequence[Labelled
 
 
 def fit_actions(
-    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]
+    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread], leaning: Leaning
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
     """Fit the action model on the threads outside test; thresholds on held-out folds."""
-    turns = customer_turns(models, [one for one in threads if one.split != "test"])
+    turns = customer_turns(models, [one for one in threads if one.split != "test"], leaning)
     mean, scale = turns.x.mean(axis=0), np.maximum(turns.x.std(axis=0), 0.05)
     z = (turns.x - mean) / scale
     wanted = np.array([[name in gold.actions for name in ACTIONS] for gold in turns.golds])
     arrays: dict[str, npt.NDArray[Any]] = {"mean": mean, "scale": scale}
+    arrays |= {"leaning": leaning.weights, "leaning_bias": leaning.bias}
     fitted = [_fit_head(z, wanted[:, i], turns.folds, name) for i, name in enumerate(ACTIONS)]
     arrays["action_weights"] = np.stack([one[0] for one in fitted], axis=1).astype(np.float32)
     arrays["action_bias"] = np.array([one[1] for one in fitted], np.float32)

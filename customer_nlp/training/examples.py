@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
+from customer_nlp.codebook import ACTIONS, CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.signals import OUTPUTS
 from customer_nlp.training.corpus import Corpus
 
 __all__ = [
     "FOLDS",
     "N_CUSTOMER",
+    "TAUGHT",
     "Example",
     "customer_target",
     "examples",
@@ -37,6 +38,12 @@ OWN: Final = frozenset({"written", "post"})
 BYSTANDERS: Final = frozenset({"goemotions"})
 #: Columns of the targets that customers' messages have.
 N_CUSTOMER: Final = _N_GRADES + len(CUES)
+#: What teachers and student learn: the outputs, then what should be done after the message.
+TAUGHT: Final = (*OUTPUTS, *ACTIONS)
+
+
+def _nothing_known() -> Floats:
+    return np.full(len(ACTIONS), np.nan, np.float32)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +62,8 @@ class Example:
         1, 0, or NaN where the label does not apply to the role.
     evidence : mapping of str to ranges
         Core signal to ranges of `text`.
+    actions : ndarray of shape (13,)
+        1 for each action that is right after it in its thread, else 0; NaN where nobody was asked.
     """
 
     key: str
@@ -64,10 +73,12 @@ class Example:
     text: str
     target: Floats
     evidence: dict[str, tuple[tuple[int, int], ...]]
+    actions: Floats = field(default_factory=_nothing_known)
 
 
 def examples(corpus: Corpus) -> list[Example]:
     """Return every labelled message of a corpus, customers' and agents', in a fixed order."""
+    golds = dict(_golds(corpus))
     rows = [
         Example(
             f"{row['source']}:{row['id']}",
@@ -77,6 +88,7 @@ def examples(corpus: Corpus) -> list[Example]:
             row["text"].strip() if row["source"] in OWN else row["text"],
             customer_target(row, row["cues"]),
             {} if row["source"] in OWN else dict(row["evidence"]),
+            golds.get(row["id"], _nothing_known()) if row["source"] in OWN else _nothing_known(),
         )
         for row in _records(corpus.messages)
     ]
@@ -93,6 +105,14 @@ def examples(corpus: Corpus) -> list[Example]:
         for row in _records(corpus.agent_messages)
     ]
     return rows
+
+
+def _golds(corpus: Corpus) -> Iterator[tuple[str, Floats]]:
+    for labelled in (*corpus.threads, *corpus.posts):
+        for message, labels in labelled.turns:
+            if labels.gold is not None:
+                right = [name in labels.gold.actions for name in ACTIONS]
+                yield message.id, np.array(right, np.float32)
 
 
 def _records(frame: Any) -> list[dict[str, Any]]:
@@ -123,13 +143,13 @@ def targets(rows: Sequence[Example]) -> Floats:
 
 
 def lessons(rows: Sequence[Example]) -> Floats:
-    """Stack what may be learnt of the rows: the targets, without the moods of bystanders."""
+    """Stack what may be learnt of the rows, shape (n, 49): no moods of bystanders, but actions."""
     wanted = targets(rows)
     bystanders = np.array([row.source in BYSTANDERS for row in rows], bool)
     for name in ("confusion", "frustration"):
         start = CORE_SIGNALS.index(name) * MAX_GRADE
         wanted[bystanders, start : start + MAX_GRADE] = np.nan
-    return wanted
+    return np.concatenate([wanted, np.stack([row.actions for row in rows])], axis=1)
 
 
 def fold_of(group: str) -> int:

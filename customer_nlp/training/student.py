@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.errors import MissingExtraError
-from customer_nlp.signals import OUTPUTS
 from customer_nlp.signals._tokens import SPECIALS, TOKEN, TokenIds, Vocabulary, fold
+from customer_nlp.training.examples import TAUGHT
 from customer_nlp.training.minilm import mean_vectors
 
 __all__ = ["Settings", "build_vocabulary", "fit_student", "starting_vectors"]
@@ -137,8 +137,8 @@ def fit_student(
         The vocabulary.
     texts : sequence of str
         What to learn from.
-    wanted : ndarray of shape (n, 36)
-        Probabilities; NaN where nothing is known.
+    wanted : ndarray of shape (n, 49)
+        Probabilities of `examples.TAUGHT`; NaN where nothing is known.
     weights : ndarray of shape (n,)
         Weight of each text.
     vectors : ndarray of shape (len(tokens), 64), optional
@@ -158,7 +158,7 @@ def fit_student(
     sequences = [TokenIds.of([text], vocabulary).ids[1:-1][:_MAX_TOKENS] for text in texts]
     net = _network(torch, vocabulary.rows, wanted.shape[1], vectors)
     labels, shares = torch.tensor(wanted), torch.tensor(weights, dtype=torch.float32)
-    column_weight = torch.ones(len(OUTPUTS))
+    column_weight = torch.ones(len(TAUGHT))
     column_weight[[0, 1, 3, 4, 6, 7]] = 2.0
     column_weight[26:] = 0.5
     batches = _Batches(sequences, settings, vocabulary.rows)

@@ -35,11 +35,10 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.errors import MissingExtraError, ModelFormatError
-from customer_nlp.signals import OUTPUTS
 from customer_nlp.training import minilm
 from customer_nlp.training.corpus import Corpus, load_corpus
 from customer_nlp.training.emotions import emotional
-from customer_nlp.training.examples import FOLDS, Example, examples, fold_of, lessons, targets
+from customer_nlp.training.examples import FOLDS, TAUGHT, Example, examples, fold_of, lessons
 from customer_nlp.training.pool import unlabelled
 from customer_nlp.training.variants import Neighbours, find_neighbours, variants
 
@@ -101,7 +100,7 @@ class SoftLabels:
         Key of a labelled example to its logits.
     test : frozenset of str
         Keys that were in the test split, and so seen by no teacher.
-    pool : ndarray of shape (n, 36)
+    pool : ndarray of shape (n, 49)
         Logits of what `texts` returns, in its order; NaN rows were not judged.
     judged : sequence of Judged
         Which texts each teacher judged, the longest list first.
@@ -209,12 +208,9 @@ def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
         for key, logits in zip(one["keys"].tolist(), _logits(one["labelled"]), strict=True):
             said.setdefault(key, []).append(logits)
     longest = len(stored[0]["pool"])
-    pools = np.stack([_padded(_logits(one["pool"]), longest) for one in stored])
-    judged = (~np.isnan(pools)).sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        pool = (np.nansum(pools, axis=0) / judged).astype(np.float32)
+    pool = _mean([_padded(_logits(one["pool"]), longest) for one in stored])
     return SoftLabels(
-        {key: np.mean(logits, axis=0).astype(np.float32) for key, logits in said.items()},
+        {key: _mean(logits) for key, logits in said.items()},
         frozenset(key for one in stored for key in one["keys"][one["test"]].tolist()),
         pool,
         judged=[_judged_by(one) for one in stored],
@@ -235,12 +231,22 @@ def _judged_by(stored: Mapping[str, Any]) -> Judged:
 
 
 def _padded(pool: Floats, length: int) -> Floats:
-    missing = np.full((length - len(pool), len(OUTPUTS)), np.nan, np.float32)
+    missing = np.full((length - len(pool), len(TAUGHT)), np.nan, np.float32)
     return np.concatenate([pool, missing])
 
 
+def _mean(said: Sequence[Floats]) -> Floats:
+    """Average what several teachers said, each of what it judged; NaN where none did."""
+    stacked = np.stack(said)
+    count = (~np.isnan(stacked)).sum(axis=0)
+    mean = np.nansum(stacked, axis=0) / np.maximum(count, 1)
+    return np.where(count, mean, np.nan).astype(np.float32)
+
+
 def _logits(steps: npt.NDArray[np.int8]) -> Floats:
-    logits: Floats = np.where(steps == _NOT_JUDGED, np.nan, steps * _STEP).astype(np.float32)
+    """Read logits; a teacher of fewer outputs has said nothing of the others."""
+    logits = np.full((len(steps), len(TAUGHT)), np.nan, np.float32)
+    logits[:, : steps.shape[1]] = np.where(steps == _NOT_JUDGED, np.nan, steps * _STEP)
     return logits
 
 
@@ -264,7 +270,7 @@ class _Teacher:
         self._states = states
         self._body = states.fresh()
         self._drop = torch.nn.Dropout(0.1)
-        self._head = torch.nn.Linear(2 * self._body.config.hidden_size, len(OUTPUTS))
+        self._head = torch.nn.Linear(2 * self._body.config.hidden_size, len(TAUGHT))
         self._random = random.Random(seed)
 
     def _logits(self, rows: Sequence[int]) -> Any:
@@ -282,7 +288,7 @@ class _Teacher:
         """Fine-tune on rows of the texts with targets (NaN where a label does not apply)."""
         torch = self._torch
         labels = torch.tensor(wanted)
-        weight = torch.ones(len(OUTPUTS))
+        weight = torch.ones(len(TAUGHT))
         weight[[0, 3, 6]] = 2.0
         optimizer = torch.optim.AdamW(
             [
@@ -329,10 +335,10 @@ class _Teacher:
         yield from batches
 
     def predict(self, rows: Sequence[int]) -> Floats:
-        """Return logits of rows of the texts, shape (n, 36)."""
+        """Return logits of rows of the texts, shape (n, 49)."""
         self._body.eval()
         self._drop.eval()
-        out = np.zeros((len(rows), len(OUTPUTS)), np.float32)
+        out = np.zeros((len(rows), len(TAUGHT)), np.float32)
         order = sorted(range(len(rows)), key=lambda i: self._states.length(rows[i]))
         with self._torch.no_grad():
             for start in range(0, len(order), 64):
@@ -472,12 +478,12 @@ def _judged(
     What stands `beside` is learnt from and not judged.
     """
     learnt, first = [*rows, *beside], len(rows) + len(beside)
-    wanted = np.concatenate([lessons(rows), targets(beside)])
+    wanted = lessons(learnt)
     folds = np.array([fold_of(row.group) for row in learnt])
     tested = np.array([row.split == "test" for row in learnt])
     states = _States(encoder, [*(row.text for row in learnt), *texts])
-    logits = np.zeros((len(rows), len(OUTPUTS)), np.float32)
-    pool = np.full((len(texts), len(OUTPUTS)), np.nan, np.float32)
+    logits = np.zeros((len(rows), len(TAUGHT)), np.float32)
+    pool = np.full((len(texts), len(TAUGHT)), np.nan, np.float32)
     anybodys = np.flatnonzero((text_folds == _EVERY_FOLD) & encoder.judges_pool)
     pool[anybodys] = 0
     for fold in range(FOLDS):
