@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.artifacts import ModelFolder
+from customer_nlp.artifacts import ModelFolder, align_rows
 from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, CORE_SIGNALS, CUES, FINDINGS, TIMINGS
 from customer_nlp.errors import ModelFormatError
@@ -516,6 +516,16 @@ class Leaning:
     weights: Floats
     bias: Floats
 
+    @classmethod
+    def of(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Leaning:
+        """Take it from an action model's arrays; models of format 1 lean nowhere."""
+        shape = (HIDDEN_WIDTH, len(ACTIONS))
+        weights = arrays.get("leaning", np.zeros(shape)).astype(np.float32)
+        bias = arrays.get("leaning_bias", np.zeros(shape[1])).astype(np.float32)
+        if weights.shape != shape or bias.shape != shape[1:]:
+            raise ModelFormatError("The arrays of the action model do not fit together.")
+        return cls(weights, bias)
+
     def told(self, vector: Floats) -> Floats:
         """Return a copy of `ThreadFeatures.vector` with the leaning of the last customer turn."""
         out = vector.copy()
@@ -542,17 +552,16 @@ class Recommender:
 
     def __init__(self, folder: ModelFolder) -> None:
         settings = folder.json("actions.json")
-        if settings.get("features") != list(_NAMES):
-            raise ModelFormatError("The action model was made for other features.")
         arrays = folder.arrays("actions.safetensors")
+        listed = settings.get("features", [])
         try:
-            self._mean = arrays["mean"].astype(np.float32)
-            self._scale = arrays["scale"].astype(np.float32)
-            self._leaning = Leaning(arrays["leaning"], arrays["leaning_bias"])
-            self._weights = {k: arrays[f"{k}_weights"].astype(np.float32) for k in _HEADS}
+            self._mean = align_rows(arrays["mean"], listed, _NAMES)
+            self._scale = align_rows(arrays["scale"], listed, _NAMES, missing=1.0)
+            self._leaning = Leaning.of(arrays)
+            self._weights = {k: align_rows(arrays[f"{k}_weights"], listed, _NAMES) for k in _HEADS}
             self._bias = {k: arrays[f"{k}_bias"].astype(np.float32) for k in _HEADS}
             self._threshold = np.array(settings["threshold"], np.float32)
-            self._signal_weights = arrays["signal_weights"].astype(np.float32)
+            self._signal_weights = align_rows(arrays["signal_weights"], listed, _NAMES)
             self._signal_slope = arrays["signal_slope"].astype(np.float32)
             self._signal_bias = arrays["signal_bias"].astype(np.float32)
             thresholds = np.array(settings["signal_threshold"], np.float32)
@@ -561,9 +570,6 @@ class Recommender:
         for head, names in _HEADS.items():
             if self._weights[head].shape != (len(_NAMES), len(names)):
                 raise ModelFormatError("The arrays of the action model do not fit together.")
-        leaning = (self._leaning.weights.shape, self._leaning.bias.shape)
-        if leaning != ((HIDDEN_WIDTH, len(ACTIONS)), (len(ACTIONS),)):
-            raise ModelFormatError("The arrays of the action model do not fit together.")
         if self._signal_weights.shape != (len(_NAMES), len(_GRADED) + len(CUES)):
             raise ModelFormatError("The arrays of the action model do not fit together.")
         self._signal_threshold = thresholds[: len(_GRADED)].reshape(len(CORE_SIGNALS), -1)

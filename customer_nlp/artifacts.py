@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from customer_nlp.errors import InvalidRecordError, ModelFormatError, UntrustedM
 __all__ = [
     "FORMAT",
     "ModelFolder",
+    "align_rows",
     "default_model_path",
     "model_path",
     "open_model",
@@ -32,7 +33,8 @@ __all__ = [
 ]
 
 #: Raised by one whenever an older reader could not use the folder; older numbers stay readable.
-FORMAT: Final = 1
+#: 2: features are found by their names, so a model may know fewer of them than the code.
+FORMAT: Final = 2
 MANIFEST: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 4_000_000
 MAX_FILE_BYTES: Final = 512_000_000
@@ -264,6 +266,36 @@ def dump_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     text = json.dumps(header, separators=(",", ":"), sort_keys=True).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + b"".join(chunks)
+
+
+def align_rows(
+    array: npt.NDArray[Any], given: Sequence[str], wanted: Sequence[str], *, missing: float = 0.0
+) -> npt.NDArray[np.float32]:
+    """Put the rows of an array, one a feature, in the order of this version's features.
+
+    Parameters
+    ----------
+    array : ndarray of shape (len(given), …)
+        As a model folder has it.
+    given, wanted : sequence of str
+        Names of its rows; names of the rows to return.
+    missing : float
+        Value of rows that the folder has not: features that came after it was made.
+
+    Raises
+    ------
+    ModelFormatError
+        When the folder has a feature that this version does not know.
+    """
+    at = {name: row for row, name in enumerate(wanted)}
+    if len(array) != len(given) or not at.keys() >= set(given):
+        raise ModelFormatError(
+            "The model was made for features that this version does not know. Install the "
+            "version that made it, or train it again."
+        )
+    rows = np.full((len(wanted), *array.shape[1:]), missing, np.float32)
+    rows[[at[name] for name in given]] = array
+    return rows
 
 
 def write_model(

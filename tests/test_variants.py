@@ -10,7 +10,7 @@ import pytest
 
 from customer_nlp.signals import OUTPUTS
 from customer_nlp.training.examples import FOLDS, Example, fold_of
-from customer_nlp.training.teacher import Judged, SoftLabels, texts_sha256
+from customer_nlp.training.teacher import SoftLabels, texts_sha256
 from customer_nlp.training.variants import COPIES, Neighbours, variants
 
 NONE = np.full(len(OUTPUTS), np.nan, np.float32)
@@ -70,8 +70,7 @@ def test_soft_labels_of_other_texts_are_refused() -> None:
 
     soft = SoftLabels(
         {}, frozenset(), np.zeros((0, len(OUTPUTS)), np.float32),
-        judged=[Judged(frozenset(row.key for row in ROWS), 1, texts_sha256(["other"]))],
-        neighbours=NEAR,
+        texts_sha256=texts_sha256(["other"]), neighbours=NEAR,
     )  # fmt: skip
 
     class Nothing:

@@ -3,9 +3,7 @@
 Run once, apart from ``make model``: ``make teacher``. Of an encoder three models are fitted, each
 without one third of the groups; a labelled message gets the logits of the model that has not seen
 it, a variant of one likewise, an unlabelled public message the mean of all three. The test split is
-seen by none. Where several encoders have judged, what they say is averaged. When the corpus has
-grown since a teacher judged it, the messages that are new and their variants stand behind the old
-ones, so that what was judged before stays of use.
+seen by none. Where several encoders have judged, what they say is averaged.
 
 References
 ----------
@@ -24,7 +22,7 @@ import re
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from io import BytesIO
@@ -102,8 +100,8 @@ class SoftLabels:
         Keys that were in the test split, and so seen by no teacher.
     pool : ndarray of shape (n, 49)
         Logits of what `texts` returns, in its order; NaN rows were not judged.
-    judged : sequence of Judged
-        Which texts each teacher judged, the longest list first.
+    texts_sha256 : str
+        Hash over those texts.
     neighbours : Neighbours
         Words that stand for one another in variants.
     """
@@ -114,13 +112,13 @@ class SoftLabels:
         test: frozenset[str],
         pool: Floats,
         *,
-        judged: Sequence[Judged],
+        texts_sha256: str,
         neighbours: Neighbours,
     ) -> None:
         self.held_out = held_out
         self.test = test
         self.pool = pool
-        self.judged = judged
+        self.texts_sha256 = texts_sha256
         self.neighbours = neighbours
 
     def texts(self, corpus: Corpus, rows: Sequence[Example]) -> tuple[list[str], int]:
@@ -136,52 +134,23 @@ class SoftLabels:
         ModelFormatError
             When the texts have changed since; ``make teacher`` labels them anew.
         """
-        grown = [[row for row in rows if row.key in one.keys] for one in reversed(self.judged)]
-        texts, folds = _to_judge(corpus, grown, self.neighbours)
-        for one in self.judged:
-            if texts_sha256(texts[: one.count]) != one.texts_sha256:
-                raise ModelFormatError(
-                    "The texts are not those that the teacher judged. Run `make teacher`."
-                )
+        beside = [row for row in rows if row.key in self.held_out]
+        texts, folds = _to_judge(corpus, beside, self.neighbours)
+        if texts_sha256(texts) != self.texts_sha256:
+            raise ModelFormatError(
+                "The unlabelled texts are not those that the teacher judged. Run `make teacher`."
+            )
         return texts, int((folds == _EVERY_FOLD).sum())
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The texts that one teacher judged.
-
-    Parameters
-    ----------
-    keys : frozenset of str
-        Of the labelled messages.
-    count : int
-        How many others.
-    texts_sha256 : str
-        Hash over those others.
-    """
-
-    keys: frozenset[str]
-    count: int
-    texts_sha256: str
-
-
 def _to_judge(
-    corpus: Corpus, grown: Sequence[Sequence[Example]], neighbours: Neighbours
+    corpus: Corpus, rows: Sequence[Example], neighbours: Neighbours
 ) -> tuple[list[str], npt.NDArray[np.intp]]:
-    """Return the pool and the variants, and the fold whose teacher may judge each.
-
-    `grown` holds the labelled messages as they were at first, and then each time the corpus grew:
-    messages that came later make variants of their own, behind all earlier ones.
-    """
-    texts = unlabelled(corpus, grown[0])
-    folds = [_EVERY_FOLD] * len(texts)
-    before: frozenset[str] = frozenset()
-    for rows in grown:
-        made = list(variants([row for row in rows if row.key not in before], neighbours))
-        texts += [text for text, _ in made]
-        folds += [fold for _, fold in made]
-        before = frozenset(row.key for row in rows)
-    return texts, np.array(folds)
+    """Return the pool and the variants, and the fold whose teacher may judge each."""
+    pool = unlabelled(corpus, rows)
+    made = list(variants(rows, neighbours))
+    folds = [_EVERY_FOLD] * len(pool) + [fold for _, fold in made]
+    return pool + [text for text, _ in made], np.array(folds)
 
 
 def texts_sha256(texts: Sequence[str]) -> str:
@@ -197,56 +166,35 @@ def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
 
     Raises
     ------
-    FileNotFoundError
-        When no encoder has judged anything yet.
+    ModelFormatError
+        When the encoders judged different texts.
     """
-    stored = _stored(folder)
-    if not stored:
+    said = [path for name in ENCODERS if (path := folder / f"{name}.npz").is_file()]
+    if not said:
         raise FileNotFoundError(f"{folder} holds no soft labels.")
-    said: dict[str, list[Floats]] = {}
-    for one in stored:
-        for key, logits in zip(one["keys"].tolist(), _logits(one["labelled"]), strict=True):
-            said.setdefault(key, []).append(logits)
-    longest = len(stored[0]["pool"])
-    pool = _mean([_padded(_logits(one["pool"]), longest) for one in stored])
+    stored = [dict(np.load(path, allow_pickle=False)) for path in said]
+    first = stored[0]
+    for other in stored[1:]:
+        if any((first[name] != other[name]).any() for name in ("keys", "test", "sha256")):
+            raise ModelFormatError("The teachers judged different texts. Run `make teacher`.")
+    keys = first["keys"].tolist()
+    said_of_labelled = [_logits(one["labelled"]) for one in stored]
+    labelled: Floats = np.mean(said_of_labelled, axis=0).astype(np.float32)
+    pools = np.stack([_logits(one["pool"]) for one in stored])
+    judged = (~np.isnan(pools)).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        pool = (np.nansum(pools, axis=0) / judged).astype(np.float32)
     return SoftLabels(
-        {key: _mean(logits) for key, logits in said.items()},
-        frozenset(key for one in stored for key in one["keys"][one["test"]].tolist()),
+        dict(zip(keys, labelled, strict=True)),
+        frozenset(key for key, kept in zip(keys, first["test"], strict=True) if kept),
         pool,
-        judged=[_judged_by(one) for one in stored],
+        texts_sha256=str(first["sha256"]),
         neighbours=Neighbours.load(folder / "neighbours.npz"),
     )
 
 
-def _stored(folder: Path) -> list[dict[str, Any]]:
-    """Read what each encoder said, the one that judged most texts first."""
-    said = [path for name in ENCODERS if (path := folder / f"{name}.npz").is_file()]
-    stored = [dict(np.load(path, allow_pickle=False)) for path in said]
-    return sorted(stored, key=lambda one: -len(one["pool"]))
-
-
-def _judged_by(stored: Mapping[str, Any]) -> Judged:
-    keys = frozenset(stored["keys"].tolist())
-    return Judged(keys, len(stored["pool"]), str(stored["sha256"]))
-
-
-def _padded(pool: Floats, length: int) -> Floats:
-    missing = np.full((length - len(pool), len(TAUGHT)), np.nan, np.float32)
-    return np.concatenate([pool, missing])
-
-
-def _mean(said: Sequence[Floats]) -> Floats:
-    """Average what several teachers said, each of what it judged; NaN where none did."""
-    stacked = np.stack(said)
-    count = (~np.isnan(stacked)).sum(axis=0)
-    mean = np.nansum(stacked, axis=0) / np.maximum(count, 1)
-    return np.where(count, mean, np.nan).astype(np.float32)
-
-
 def _logits(steps: npt.NDArray[np.int8]) -> Floats:
-    """Read logits; a teacher of fewer outputs has said nothing of the others."""
-    logits = np.full((len(steps), len(TAUGHT)), np.nan, np.float32)
-    logits[:, : steps.shape[1]] = np.where(steps == _NOT_JUDGED, np.nan, steps * _STEP)
+    logits: Floats = np.where(steps == _NOT_JUDGED, np.nan, steps * _STEP).astype(np.float32)
     return logits
 
 
@@ -446,11 +394,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = examples(corpus)
     options.out.mkdir(parents=True, exist_ok=True)
     words = options.out / "neighbours.npz"
-    before = [_judged_by(one).keys for one in reversed(_stored(options.out))]
-    if not before:
+    if options.encoder == "minilm":
         find_neighbours(row.text for row in rows if row.split != "test").save(words)
-    grown = [[row for row in rows if row.key in keys] for keys in before]
-    texts, folds = _to_judge(corpus, [*grown, rows], Neighbours.load(words))
+    texts, folds = _to_judge(corpus, rows, Neighbours.load(words))
     _say(f"{options.encoder}: {len(rows)} labelled texts, {len(texts)} others")
     beside = emotional(corpus, frozenset(row.key for row in rows))
     labelled, pool = _judged(ENCODERS[options.encoder], rows, beside, texts, folds, options.seed)
@@ -477,7 +423,7 @@ def _judged(
 
     What stands `beside` is learnt from and not judged.
     """
-    learnt, first = [*rows, *beside], len(rows) + len(beside)
+    learnt = [*rows, *beside]
     wanted = lessons(learnt)
     folds = np.array([fold_of(row.group) for row in learnt])
     tested = np.array([row.split == "test" for row in learnt])
@@ -494,8 +440,8 @@ def _judged(
         logits[ours] = teacher.predict(ours.tolist())
         logits[unseen] += teacher.predict(unseen.tolist()) / FOLDS
         made = np.flatnonzero(text_folds == fold)
-        pool[made] = teacher.predict((made + first).tolist())
-        pool[anybodys] += teacher.predict((anybodys + first).tolist()) / FOLDS
+        pool[made] = teacher.predict((made + len(learnt)).tolist())
+        pool[anybodys] += teacher.predict((anybodys + len(learnt)).tolist()) / FOLDS
         _say(f"fold {fold}: done")
     return logits, pool
 
