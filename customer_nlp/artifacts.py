@@ -29,6 +29,7 @@ __all__ = [
     "default_model_path",
     "model_path",
     "open_model",
+    "shipped_models",
     "write_model",
 ]
 
@@ -106,15 +107,23 @@ def default_model_path(name: str = "en") -> Path:
     ModelFormatError
         When no such model is shipped; lists those that are.
     """
+    shipped = {path.name: path for path in shipped_models()}
+    if name not in shipped:
+        raise ModelFormatError(
+            f"No model called {name!r} ships with the package; shipped: "
+            f"{', '.join(shipped) or 'none'}."
+        )
+    return shipped[name]
+
+
+def shipped_models() -> list[Path]:
+    """Return the folders of the models that ship with the package, by name."""
     package = Path(__file__).resolve().parent
-    homes = (package / "models", package.parent / "models")
-    for home in homes:
-        if (home / name / MANIFEST).is_file():
-            return home / name
-    shipped = sorted({path.parent.name for home in homes for path in home.glob(f"*/{MANIFEST}")})
-    raise ModelFormatError(
-        f"No model called {name!r} ships with the package; shipped: {', '.join(shipped) or 'none'}."
-    )
+    found: dict[str, Path] = {}
+    for home in (package / "models", package.parent / "models"):
+        for manifest in home.glob(f"*/{MANIFEST}"):
+            found.setdefault(manifest.parent.name, manifest.parent)
+    return [found[name] for name in sorted(found)]
 
 
 def model_path(model: str | Path | None = None) -> Path:

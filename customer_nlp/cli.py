@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,10 @@ MAX_ROWS: Final = 40
 MAX_WORDS: Final = 3
 _PLAIN_WIDTH: Final = 140
 _PROGRESS_SECONDS: Final = 0.5
+#: One word that ends like a file we read.
+_FILE_NAME: Final = re.compile(
+    r"\S+\.(?:mbox|eml|csv|tsv|jsonl?|ndjson|parquet|txt)", re.IGNORECASE
+)
 _STYLES: Final = {"confusion": "black on yellow", "frustration": "white on red",
                   "churn_risk": "white on magenta"}  # fmt: skip
 
@@ -194,6 +199,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--job", action="append", type=int, default=[], metavar="N",
                        help="which dead letter to replay; else all")  # fmt: skip
     serve.set_defaults(run=_serve)
+
+    models = commands.add_parser("models", help="list models and verify their files")
+    models.add_argument("folders", nargs="*", metavar="FOLDER",
+                        help="of models of your own; else those that ship")  # fmt: skip
+    models.set_defaults(run=_models)
 
     data = commands.add_parser("data", help="the training data").add_subparsers(
         title="data commands", required=True, metavar="COMMAND"
@@ -449,9 +459,17 @@ def _found(source: str, name: str | None, kind: str, own_domains: Sequence[str])
 def _is_path(source: str) -> bool:
     try:
         # no words at all are an empty message, not the current folder
-        return bool(source.strip()) and Path(source).exists()
+        if bool(source.strip()) and Path(source).exists():
+            return True
     except (OSError, ValueError):
         return False
+    if _FILE_NAME.fullmatch(source):  # a mistyped name must not be read as a customer's words
+        raise SourceError(
+            "Expected words or a file that is there; there is no such file. Check the name, or "
+            "put a space behind words that look like one.",
+            source=source,
+        )
+    return False
 
 
 def _given(words: str) -> str:
@@ -646,6 +664,21 @@ def _administer(options: argparse.Namespace, database: str) -> int:
             where = f"{one['tenant']}  {one['kind']}  {one['platform']}"
             _say(console, f"{one['id']}  {when:%Y-%m-%d %H:%M}  {where}  "
                           f"tried {one['attempts']}: {one['reason']}")  # fmt: skip
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from customer_nlp.artifacts import open_model, shipped_models
+
+    console = _console()
+    for path in options.folders or shipped_models():
+        model = open_model(path)  # every file is read and its hash compared
+        about = model.manifest
+        size = sum(map(len, model.files.values())) / 1e6
+        _say(console, f"{model.name} {model.version}: {path}")
+        _say(console, f"  format {about['format']}, {size:.1f} MB in {len(model.files)} files, "
+                      f"hashes verified; licence {about.get('licence', 'not stated')}")  # fmt: skip
+        _say(console, f"  {about.get('about', '')}".rstrip())
     return 0
 
 

@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import customer_nlp
-from customer_nlp.artifacts import default_model_path, dump_arrays, open_model, write_model
+from customer_nlp.artifacts import (
+    align_rows,
+    default_model_path,
+    dump_arrays,
+    open_model,
+    write_model,
+)
 from customer_nlp.errors import InvalidRecordError, ModelFormatError, UntrustedModelError
 
 
@@ -143,6 +149,29 @@ def test_the_shipped_model_loads_and_says_what_it_is():
     assert model.name == "en"
     assert model.manifest["licence"] == "Apache-2.0"
     assert sum(len(data) for data in model.files.values()) <= 20_000_000
+
+
+def test_a_folder_of_the_first_format_is_read_as_it_was():
+    analyzer = customer_nlp.load(Path(__file__).parent / "models" / "format_1")
+    table = analyzer.signals(["why was i charged twice for this?", "thank you, it works now"])
+    # what the version that wrote the folder said of these
+    assert table["confusion"].round(3).tolist() == pytest.approx([0.692, 0.0])
+    assert table["frustration"].round(3).tolist() == pytest.approx([0.091, 0.006])
+    assert table["gratitude"].round(3).tolist() == pytest.approx([0.008, 0.97])
+    assert analyzer.analyze("thank you, it works now").recommendation.primary == "close"
+
+
+def test_rows_are_found_by_the_names_of_their_features():
+    rows = np.array([[1.0, 2.0], [3.0, 4.0]])
+    aligned = align_rows(rows, ["b", "a"], ["a", "new", "b"], missing=9.0)
+    assert aligned.tolist() == [[3.0, 4.0], [9.0, 9.0], [1.0, 2.0]]
+    assert aligned.dtype == np.float32
+
+
+@pytest.mark.parametrize("given", [["a", "gone"], ["a"]])
+def test_features_of_a_later_version_are_refused(given: list[str]):
+    with pytest.raises(ModelFormatError, match="features that this version does not know"):
+        align_rows(np.zeros((2, 1)), given, ["a", "b"])
 
 
 def test_a_header_length_that_looks_like_a_pickle_is_none(tmp_path: Path):

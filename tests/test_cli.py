@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from customer_nlp.artifacts import default_model_path
 from customer_nlp.cli import main
 
 CANARY = "canary-55d1"
@@ -41,6 +43,24 @@ def test_explain_reads_a_file_and_picks_a_thread(inbox: Path, capsys):
     assert "Saturday" in capsys.readouterr().out
     assert main(["explain", str(inbox), "--thread", "nobody"]) == 2
     assert "no such thread" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["explain", "review"])
+def test_a_mistyped_file_name_is_not_read_as_words(command: str, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([command, "inbix.mbox"]) == 2
+    assert "there is no such file" in capsys.readouterr().err
+    assert main([command, "see inbix.mbox"]) == 0
+
+
+def test_models_are_listed_and_verified(tmp_path: Path, capsys):
+    assert main(["models"]) == 0
+    assert "hashes verified; licence Apache-2.0" in capsys.readouterr().out
+    broken = tmp_path / "broken"
+    shutil.copytree(default_model_path(), broken)
+    (broken / "actions.json").write_text("{}")
+    assert main(["models", str(broken)]) == 2
+    assert "actions.json should have" in capsys.readouterr().err
 
 
 def test_explain_reads_standard_input(monkeypatch, capsys):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import customer_nlp
 from customer_nlp import learn
 from customer_nlp.analyzer import Analyzer
-from customer_nlp.artifacts import open_model
+from customer_nlp.artifacts import default_model_path, open_model
 from customer_nlp.cli import main
 from customer_nlp.codebook import SIGNALS
 from customer_nlp.errors import (
@@ -112,7 +112,8 @@ def test_the_folder_is_data_and_the_same_every_time(mine, table: Path, tmp_path:
     folder = open_model(report.path)
     assert open_model(again.path).manifest == folder.manifest
     assert {Path(name).suffix for name in folder.files} == {".json", ".safetensors", ".txt"}
-    assert folder.manifest["base"] == "en-1.0.0"
+    shipped = open_model(default_model_path())
+    assert folder.manifest["base"] == f"{shipped.name}-{shipped.version}"
     words = folder.json("own.0.json")["tokens"]
     assert all(sum(word in text.lower() for text in TEXTS) >= 3 for word in words)
 

@@ -42,7 +42,7 @@ __all__ = ["HEADS", "build", "refit"]
 Floats = npt.NDArray[np.float32]
 
 NAME: Final = "en"
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 #: Unlabelled texts that the linear part sees.
 POOL_TEXTS: Final = 20000
 #: How much a labelled text counts beside an unlabelled one.
@@ -62,7 +62,8 @@ def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     tokens, arrays = _network(rows, pool, public, soft)
     message = _message(rows, pool, soft, tokens, arrays)
     files = message.files(None) | _head_files(message, corpus, HEADS)
-    write_model(out, name=NAME, version=VERSION, files=files, about=_about(corpus, rows))
+    about = _about(corpus, rows) | {"metrics": {"held_out_f1": message.held_out_f1}}
+    write_model(out, name=NAME, version=VERSION, files=files, about=about)
 
 
 def refit(out: Path, corpus: Corpus, soft: SoftLabels, heads: Iterable[str]) -> None:
@@ -211,6 +212,8 @@ class _Message:
         network = Network(_packed(arrays)).logits(tokens)
         wanted = lessons(known)
         self._slopes, self._thresholds = [], []
+        #: Of every output on messages that neither part had seen, at its threshold.
+        self.held_out_f1: dict[str, float] = {}
         for column, name in enumerate(OUTPUTS):
             applies = ~np.isnan(wanted[:, column])
             x = np.stack([network[applies, column], linear.held_out[applies, column]], axis=1)
@@ -218,6 +221,7 @@ class _Message:
             slopes = _joined(x, y)
             p = sigmoid(x @ slopes[:2] + slopes[2])
             threshold, f1 = best_threshold(p, y)
+            self.held_out_f1[name] = round(f1, 3)
             _say(f"{name}: {y.sum()} of {len(y)}, held-out F1 {f1:.3f}, slopes {slopes.round(2)}")
             self._slopes.append(slopes)
             self._thresholds.append(round(min(max(threshold, 0.08), 0.9), 4))
