@@ -264,7 +264,7 @@ def test_hostile_text_is_read_once(hostile: str, monkeypatch: pytest.MonkeyPatch
         ("We will call you by end of day Wednesday.", at(3, 4)),
         ("Someone will call you on Monday at 8 before you start.", at(3, 9, 8)),
         ("I'll come to your Friday rehearsal at 19:00.", at(3, 6, 19)),
-        ("We'll refund the $236 to your card today.", at(3, 3)),
+        ("The $236 goes back to your card today.", at(3, 3)),
         ("I'll text you when he leaves.", None),
     ],
 )
