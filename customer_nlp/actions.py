@@ -507,9 +507,9 @@ class Leaning:
 
     Parameters
     ----------
-    weights : ndarray of shape (64, 13)
+    weights : ndarray of shape (64, 14)
         From the hidden vector to the actions.
-    bias : ndarray of shape (13,)
+    bias : ndarray of shape (14,)
         Of each action.
     """
 

@@ -172,7 +172,7 @@ class _Linear:
             len(pool), min(POOL_TEXTS, len(pool)), replace=False
         )
         z = self.features.matrix([pool[i] for i in chosen])
-        p, wanted = sigmoid(soft.pool[chosen]), lessons(known)
+        p, wanted = sigmoid(soft.pool[chosen]), lessons(known)[:, : len(OUTPUTS)]
         jobs = [(fold, column) for fold in (None, *range(FOLDS)) for column in range(len(OUTPUTS))]
         fitted = Parallel(n_jobs=2)(
             delayed(fit_column)(
@@ -210,7 +210,7 @@ class _Message:
         vocabulary = Vocabulary(linear.tokens)
         tokens = TokenIds.of([row.text for row in known], vocabulary)
         network = Network(_packed(arrays)).logits(tokens)
-        wanted = lessons(known)
+        wanted = lessons(known)[:, : len(OUTPUTS)]
         self._slopes, self._thresholds = [], []
         #: Of every output on messages that neither part had seen, at its threshold.
         self.held_out_f1: dict[str, float] = {}

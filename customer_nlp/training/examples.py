@@ -62,7 +62,7 @@ class Example:
         1, 0, or NaN where the label does not apply to the role.
     evidence : mapping of str to ranges
         Core signal to ranges of `text`.
-    actions : ndarray of shape (13,)
+    actions : ndarray of shape (14,)
         1 for each action that is right after it in its thread, else 0; NaN where nobody was asked.
     """
 
@@ -143,7 +143,7 @@ def targets(rows: Sequence[Example]) -> Floats:
 
 
 def lessons(rows: Sequence[Example]) -> Floats:
-    """Stack what may be learnt of the rows, shape (n, 49): no moods of bystanders, but actions."""
+    """Stack what may be learnt of the rows, shape (n, 50): no moods of bystanders, but actions."""
     wanted = targets(rows)
     bystanders = np.array([row.source in BYSTANDERS for row in rows], bool)
     for name in ("confusion", "frustration"):

@@ -137,7 +137,7 @@ def fit_student(
         The vocabulary.
     texts : sequence of str
         What to learn from.
-    wanted : ndarray of shape (n, 49)
+    wanted : ndarray of shape (n, 50)
         Probabilities of `examples.TAUGHT`; NaN where nothing is known.
     weights : ndarray of shape (n,)
         Weight of each text.

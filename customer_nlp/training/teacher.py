@@ -98,7 +98,7 @@ class SoftLabels:
         Key of a labelled example to its logits.
     test : frozenset of str
         Keys that were in the test split, and so seen by no teacher.
-    pool : ndarray of shape (n, 49)
+    pool : ndarray of shape (n, 50)
         Logits of what `texts` returns, in its order; NaN rows were not judged.
     texts_sha256 : str
         Hash over those texts.
@@ -283,7 +283,7 @@ class _Teacher:
         yield from batches
 
     def predict(self, rows: Sequence[int]) -> Floats:
-        """Return logits of rows of the texts, shape (n, 49)."""
+        """Return logits of rows of the texts, shape (n, 50)."""
         self._body.eval()
         self._drop.eval()
         out = np.zeros((len(rows), len(TAUGHT)), np.float32)
