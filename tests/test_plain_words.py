@@ -35,7 +35,8 @@ def table() -> SignalTable:
 @pytest.mark.parametrize("name", CORE_SIGNALS)
 def test_plain_words_are_understood(name: str) -> None:
     grades = table().grade[:, CORE_SIGNALS.index(name)]
-    judged = [(m[name], g > 0, m["text"]) for m, g in zip(MESSAGES, grades, strict=True) if name in m]
+    rows = zip(MESSAGES, (grades > 0).tolist(), strict=True)
+    judged = [(one[name], noticed, one["text"]) for one, noticed in rows if name in one]
     hits = sum(bool(shown and noticed) for shown, noticed, _ in judged)
     missed = [text for shown, noticed, text in judged if shown and not noticed]
     invented = [text for shown, noticed, text in judged if noticed and not shown]
