@@ -204,3 +204,21 @@ def test_a_file_larger_than_declared_is_not_read(tmp_path: Path, monkeypatch: py
     with pytest.raises(UntrustedModelError, match="should have 2 bytes"):
         open_model(tmp_path)
     assert seen == ["manifest.json"]
+
+
+# --- Long threads and texts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["customer", "agent"])
+@pytest.mark.parametrize(
+    "text", ["please call me today by 5 pm. ", "why was it free? ", "I will call you, and "]
+)
+def test_a_text_of_one_sentence_over_and_over_costs_its_length(
+    analyzer: Analyzer, role: str, text: str
+):
+    def work(chars: int) -> None:
+        analyzer.analyze([{"role": role, "text": text * (chars // len(text))}])
+
+    work(1000)
+    limit = 4 * max(LEAST_SECONDS, _seconds(lambda: work(50_000), 0) * 4)
+    assert _seconds(lambda: work(200_000), limit) <= limit

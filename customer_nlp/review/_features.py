@@ -15,7 +15,7 @@ from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.records import Conflict, Evidence
 from customer_nlp.review._phrases import ASKING, QUESTIONS, RULES, THINGS, TOGETHER
 from customer_nlp.signals import ScoredMessage
-from customer_nlp.text import RuleTable, sentences, word_keys
+from customer_nlp.text import DIGIT_KEY, Rule, RuleTable, sentences, word_keys
 
 __all__ = [
     "FEATURES",
@@ -61,7 +61,7 @@ _WORD: Final = re.compile(r"[^\W\d_]{3,40}")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _DIGIT: Final = re.compile(r"\d")
 _PIECE: Final = re.compile(r"[\w']{2,40}|[?!.:£$€%]")
-_NEGATION: Final = re.compile(
+_NEGATION: Final = Rule(
     r"\b(?:not?|never|none|nothing|nobody|without|cannot|unable|\w{2,5}n['’]t|isnt|wont|dont)\b"
 )
 
@@ -81,21 +81,21 @@ class Sentence:
 def _read(scored: ScoredMessage) -> list[Sentence]:
     text = scored.text[:MAX_CHARS]
     ranges = sentences(text)[:MAX_SENTENCES]
-    places = scored.relocated([Evidence(start, end, text[start:end]) for start, end in ranges])
     name = scored.message.id
-    return [_sentence(Evidence(one.start, one.end, one.text, name)) for one in places]
+    spans = [Evidence(start, end, text[start:end], name) for start, end in ranges]
+    return [_sentence(one) for one in scored.relocated(spans)]
 
 
 def _sentence(evidence: Evidence) -> Sentence:
     text = evidence.text.lower()
-    words = _WORD.findall(text)
+    keys = word_keys(text)
     return Sentence(
         evidence,
         text,
-        word_keys(text),
-        frozenset(word[:_STEM_CHARS] for word in words if word not in _STOP),
-        frozenset(_plain(number) for number in _NUMBER.findall(text)),
-        _NEGATION.search(text) is not None,
+        keys,
+        frozenset([word[:_STEM_CHARS] for word in _WORD.findall(text) if word not in _STOP]),
+        frozenset(map(_plain, _NUMBER.findall(text))) if DIGIT_KEY in keys else frozenset(),
+        _NEGATION.found(text, keys),
     )
 
 
@@ -257,8 +257,9 @@ def phrases(text: str) -> npt.NDArray[np.intp]:
     ones = [zlib.crc32(piece.encode()) for piece in pieces]
     pairs = list(map(zlib.crc32, following[1:], ones))
     triples = map(zlib.crc32, following[2:], pairs)
-    sums = np.fromiter({*ones, *pairs, *triples}, np.int64)
-    return np.unique(sums % PHRASE_ROWS).astype(np.intp)
+    filled = np.zeros(PHRASE_ROWS, bool)
+    filled[np.array([*ones, *pairs, *triples], np.intp) % PHRASE_ROWS] = True
+    return np.flatnonzero(filled)
 
 
 #: For ours and the customer's sentences: how like each of a reply's is to one, and to which.

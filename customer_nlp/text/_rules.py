@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+from customer_nlp.text._markers import word_set
+
 try:  # the parser of the standard library; without it every rule is asked of every text
     from re import _parser  # type: ignore[attr-defined]
 except ImportError:  # pragma: no cover
     _parser = None
 
-__all__ = ["Rule", "RuleTable", "word_keys"]
+__all__ = ["DIGIT_KEY", "Rule", "RuleTable", "word_keys"]
 
 _METHODS: Final = frozenset({"finditer", "findall", "fullmatch", "match", "search", "sub"})
 #: Letters of a word that a key holds; a shorter key is a whole word.
 _KEY_CHARS: Final = 4
-_DIGIT_KEY: Final = "0"
+DIGIT_KEY: Final = "0"
 _PIECE: Final = re.compile(r"[^\W\d_]+|[^\w\s]")
 _DIGIT: Final = re.compile(r"\d")
 #: Letters that match i and s where case is ignored, though lower-casing leaves them as they are.
@@ -37,7 +39,7 @@ def word_keys(text: str) -> frozenset[str]:
     lower = text.lower() if text.isascii() else text.translate(_CASELESS).lower()
     keys = {piece[:_KEY_CHARS] for piece in _PIECE.findall(lower)}
     if _DIGIT.search(lower):
-        keys.add(_DIGIT_KEY)
+        keys.add(DIGIT_KEY)
     return frozenset(keys)
 
 
@@ -134,9 +136,9 @@ class RuleTable:
 _Nodes = tuple[Any, ...]
 _MOST_KEYS: Final = 160
 #: Keys that most texts hold.
-_COMMON: Final = frozenset(
+_COMMON: Final = word_set(
     "a an and are as at be by for from have i if in is it me my no not of on or our so that the "
-    "this to was we will with you your ' ’ , . - ! ? 0".split()
+    "this to was we will with you your ' ’ , . - ! ? 0"
 )
 
 
@@ -156,7 +158,7 @@ def _needed(nodes: _Nodes, *, begins: bool) -> set[str] | None:
         if begins:
             found.append(_first_words(nodes[place:]))
         found.append(_inside(node, begins=begins))
-        begins = _ends_outside(node, begins)
+        begins = _ends_outside(node, begins=begins)
     return min(found, key=_cost, default=None)
 
 
@@ -172,7 +174,7 @@ def _inside(node: Any, *, begins: bool) -> set[str] | None:
     characters = _characters(node)
     if not characters or not all(map(_is_mark_or_digit, characters)):
         return None
-    return {_DIGIT_KEY if c.isdecimal() else c for c in characters}
+    return {DIGIT_KEY if c.isdecimal() else c for c in characters}
 
 
 def _is_mark_or_digit(character: str) -> bool:
@@ -234,7 +236,7 @@ def _with_characters(prefix: str, nodes: _Nodes, left: list[int]) -> Iterator[st
         raise _UnknownError
     for c in sorted(characters):
         if c.isdecimal():
-            yield _DIGIT_KEY
+            yield DIGIT_KEY
         elif _is_letter(c):
             yield from _grown(prefix + c, nodes[1:], left)
         elif prefix or not c.isspace():
@@ -268,7 +270,7 @@ def _characters(node: Any) -> set[str] | None:
     if kind == "LITERAL":
         return {chr(value).lower()}
     if kind == "CATEGORY":
-        return {"CATEGORY_SPACE": {" "}, "CATEGORY_DIGIT": {_DIGIT_KEY}}.get(str(value))
+        return {"CATEGORY_SPACE": {" "}, "CATEGORY_DIGIT": {DIGIT_KEY}}.get(str(value))
     if kind == "RANGE":
         first, last = value
         many = last - first >= _MOST_CHARACTERS
@@ -286,7 +288,7 @@ def _is_outside(node: Any) -> bool:
     return characters is not None and not any(map(_is_letter, characters))
 
 
-def _ends_outside(node: Any, begins: bool) -> bool:
+def _ends_outside(node: Any, *, begins: bool) -> bool:
     """Whether a word that starts behind a node starts there; `begins` says so of the node."""
     kind, value = str(node[0]), node[1]
     if kind == "AT":
@@ -294,16 +296,16 @@ def _ends_outside(node: Any, begins: bool) -> bool:
     if kind in {"ASSERT", "ASSERT_NOT"}:
         return begins
     if kind == "SUBPATTERN":
-        return _sequence_ends_outside(value[3], begins)
+        return _sequence_ends_outside(value[3], begins=begins)
     if kind == "BRANCH":
-        return all(_sequence_ends_outside(one, begins) for one in value[1])
+        return all(_sequence_ends_outside(one, begins=begins) for one in value[1])
     if kind in _REPEATS:
-        outside = _sequence_ends_outside(value[2], begins)
+        outside = _sequence_ends_outside(value[2], begins=begins)
         return outside and (begins or value[0] > 0)
     return _is_outside(node)
 
 
-def _sequence_ends_outside(nodes: Any, begins: bool) -> bool:
+def _sequence_ends_outside(nodes: Any, *, begins: bool) -> bool:
     for node in nodes:
-        begins = _ends_outside(node, begins)
+        begins = _ends_outside(node, begins=begins)
     return begins
