@@ -210,15 +210,10 @@ def test_a_file_larger_than_declared_is_not_read(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("role", ["customer", "agent"])
-@pytest.mark.parametrize(
-    "text", ["please call me today by 5 pm. ", "why was it free? ", "I will call you, and "]
-)
-def test_a_text_of_one_sentence_over_and_over_costs_its_length(
-    analyzer: Analyzer, role: str, text: str
-):
-    def work(chars: int) -> None:
-        analyzer.analyze([{"role": role, "text": text * (chars // len(text))}])
+def test_a_text_of_one_sentence_over_and_over_costs_its_length(analyzer: Analyzer, role: str):
+    def work(times: int) -> None:
+        analyzer.analyze([{"role": role, "text": "please call me today by 5 pm. " * times}])
 
-    work(1000)
-    limit = 4 * max(LEAST_SECONDS, _seconds(lambda: work(50_000), 0) * 4)
-    assert _seconds(lambda: work(200_000), limit) <= limit
+    work(10)
+    limit = 4 * 4 * max(LEAST_SECONDS, _seconds(lambda: work(1600), 60))
+    assert _seconds(lambda: work(6400), limit) <= limit
