@@ -204,3 +204,16 @@ def test_a_file_larger_than_declared_is_not_read(tmp_path: Path, monkeypatch: py
     with pytest.raises(UntrustedModelError, match="should have 2 bytes"):
         open_model(tmp_path)
     assert seen == ["manifest.json"]
+
+
+# --- Long threads and texts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["customer", "agent"])
+def test_a_text_of_one_sentence_over_and_over_costs_its_length(analyzer: Analyzer, role: str):
+    def work(times: int) -> None:
+        analyzer.analyze([{"role": role, "text": "please call me today by 5 pm. " * times}])
+
+    work(10)
+    limit = 4 * 4 * max(LEAST_SECONDS, _seconds(lambda: work(1600), 60))
+    assert _seconds(lambda: work(6400), limit) <= limit

@@ -15,7 +15,7 @@ from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.records import Conflict, Evidence
 from customer_nlp.review._phrases import ASKING, QUESTIONS, RULES, THINGS, TOGETHER
 from customer_nlp.signals import ScoredMessage
-from customer_nlp.text import sentences
+from customer_nlp.text import DIGIT_KEY, Rule, RuleTable, sentences, word_keys
 
 __all__ = [
     "FEATURES",
@@ -61,7 +61,7 @@ _WORD: Final = re.compile(r"[^\W\d_]{3,40}")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _DIGIT: Final = re.compile(r"\d")
 _PIECE: Final = re.compile(r"[\w']{2,40}|[?!.:£$€%]")
-_NEGATION: Final = re.compile(
+_NEGATION: Final = Rule(
     r"\b(?:not?|never|none|nothing|nobody|without|cannot|unable|\w{2,5}n['’]t|isnt|wont|dont)\b"
 )
 
@@ -72,6 +72,7 @@ class Sentence:
 
     evidence: Evidence
     text: str
+    keys: frozenset[str]
     stems: frozenset[str]
     numbers: frozenset[str]
     denied: bool
@@ -80,20 +81,21 @@ class Sentence:
 def _read(scored: ScoredMessage) -> list[Sentence]:
     text = scored.text[:MAX_CHARS]
     ranges = sentences(text)[:MAX_SENTENCES]
-    places = scored.relocated([Evidence(start, end, text[start:end]) for start, end in ranges])
     name = scored.message.id
-    return [_sentence(Evidence(one.start, one.end, one.text, name)) for one in places]
+    spans = [Evidence(start, end, text[start:end], name) for start, end in ranges]
+    return [_sentence(one) for one in scored.relocated(spans)]
 
 
 def _sentence(evidence: Evidence) -> Sentence:
     text = evidence.text.lower()
-    words = _WORD.findall(text)
+    keys = word_keys(text)
     return Sentence(
         evidence,
         text,
-        frozenset(word[:_STEM_CHARS] for word in words if word not in _STOP),
-        frozenset(_plain(number) for number in _NUMBER.findall(text)),
-        _NEGATION.search(text) is not None,
+        keys,
+        frozenset([word[:_STEM_CHARS] for word in _WORD.findall(text) if word not in _STOP]),
+        frozenset(map(_plain, _NUMBER.findall(text))) if DIGIT_KEY in keys else frozenset(),
+        _NEGATION.found(text, keys),
     )
 
 
@@ -104,8 +106,8 @@ def _plain(number: str) -> str:
 def asked(found: Sequence[Sentence]) -> Iterator[tuple[str, Sentence]]:
     """Yield what sentences of ours ask for, from `THINGS`, with the sentence."""
     for one in found:
-        if ASKING.search(one.text):
-            yield from ((name, one) for name, (asks, _) in THINGS.items() if asks.search(one.text))
+        if ASKING.found(one.text, one.keys):
+            yield from ((_THINGS[i], one) for i in _ASKS.matching(one.text, one.keys))
 
 
 def most_similar(one: Sentence, others: Sequence[Sentence]) -> tuple[float, Sentence | None]:
@@ -166,9 +168,8 @@ class Context:
         self.last = found if self.replied else (self.last + found)[-MAX_REMEMBERED:]
         self.replied = False
         for one in found:
-            for name, (_, gives) in THINGS.items():
-                if name not in self.given and gives.search(one.text):
-                    self.given[name] = one.evidence
+            for i in _GIVES.matching(one.text, one.keys):
+                self.given.setdefault(_THINGS[i], one.evidence)
         if scored.scores is not None:
             self.before = np.maximum(self.before, self.said)
             self.said = np.concatenate([scored.scores.graded[0], scored.scores.cues[0]])
@@ -199,13 +200,18 @@ class Reply:
     def of(cls, scored: ScoredMessage) -> Reply:
         """Read a reply sentence by sentence."""
         found = _read(scored)
-        rules = [[rule.search(one.text) is not None for rule in RULES.values()] for one in found]
-        single = np.array(rules, bool).reshape(len(found), len(RULES))
+        single = np.zeros((len(found), len(RULES)), bool)
+        for row, one in enumerate(found):
+            single[row, _PHRASES.matching(one.text, one.keys)] = True
         both = single[:, _FIRST] & single[:, _SECOND]
         hits = np.concatenate([single, both], axis=1)
         return cls(scored, found, hits, list(asked(found)))
 
 
+_PHRASES: Final = RuleTable(RULES)
+_THINGS: Final = tuple(THINGS)
+_ASKS: Final = RuleTable({name: asks for name, (asks, _) in THINGS.items()})
+_GIVES: Final = RuleTable({name: gives for name, (_, gives) in THINGS.items()})
 _RULE_AT: Final = {name: i for i, name in enumerate(RULES)}
 _FIRST, _SECOND = ([_RULE_AT[pair[side]] for pair in TOGETHER] for side in (0, 1))
 #: Columns of `Reply.hits`.
@@ -251,8 +257,9 @@ def phrases(text: str) -> npt.NDArray[np.intp]:
     ones = [zlib.crc32(piece.encode()) for piece in pieces]
     pairs = list(map(zlib.crc32, following[1:], ones))
     triples = map(zlib.crc32, following[2:], pairs)
-    sums = np.fromiter({*ones, *pairs, *triples}, np.int64)
-    return np.unique(sums % PHRASE_ROWS).astype(np.intp)
+    filled = np.zeros(PHRASE_ROWS, bool)
+    filled[np.array([*ones, *pairs, *triples], np.intp) % PHRASE_ROWS] = True
+    return np.flatnonzero(filled)
 
 
 #: For ours and the customer's sentences: how like each of a reply's is to one, and to which.
@@ -322,10 +329,11 @@ def _touch(found: Sequence[Sentence], context: Context) -> dict[str, float]:
 def _missed(found: Sequence[Sentence], context: Context) -> dict[str, float]:
     """Say which kinds of question were asked, and which of them the reply brings no answer to."""
     question = " ".join(one.text for one in context.questions)
+    keys = word_keys(question)
     text = " ".join(one.text for one in found)
     out = {}
     for name, (asks, answers) in QUESTIONS.items():
-        wanted = asks.search(question) is not None
+        wanted = asks.found(question, keys)
         out[f"asked.{name}"] = float(wanted)
         out[f"missed.{name}"] = float(wanted and answers.search(text) is None)
     return out
@@ -341,7 +349,7 @@ def _again(
         out[f"given.{name}"] = float(name in wanted and name in context.given)
         out[f"asked_before.{name}"] = float(name in wanted and name in context.wanted)
     out["given.any"] = float(any(out[f"given.{name}"] for name in THINGS))
-    asking = [i for i, one in enumerate(found) if ASKING.search(one.text)]
+    asking = [i for i, one in enumerate(found) if ASKING.found(one.text, one.keys)]
     for name in ("customer", "ours"):
         out[f"asking_like.{name}"] = max((like[name][i][0] for i in asking), default=0.0)
     return out

@@ -127,5 +127,6 @@ def _relocate(
         limit = offsets[piece + 1][0] if piece + 1 < len(offsets) else span.end
         end = min(span.end, limit)
         text = span.text[: end - span.start]
-        moved.append(Evidence(start + span.start - position, start + end - position, text))
+        first = start + span.start - position
+        moved.append(Evidence(first, first + len(text), text, span.message_id))
     return tuple(moved)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from customer_nlp.text._html import html_to_text
 from customer_nlp.text._language import language
 from customer_nlp.text._markers import word_set
-from customer_nlp.text._rules import Rule
+from customer_nlp.text._rules import DIGIT_KEY, Rule, RuleTable, word_keys
 from customer_nlp.text._sentences import sentences
 from customer_nlp.text._signatures import signature_name
 from customer_nlp.text._zones import segment
 
 __all__ = [
+    "DIGIT_KEY",
     "Rule",
+    "RuleTable",
     "html_to_text",
     "language",
     "segment",
     "sentences",
     "signature_name",
+    "word_keys",
     "word_set",
 ]

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 from customer_nlp.records import Commitment, Message
-from customer_nlp.text import Rule
+from customer_nlp.text import Rule, word_keys
 from customer_nlp.timeline._dates import public_holidays
 from customer_nlp.timeline._undertakings import read, shipped_weights
 
@@ -278,7 +278,7 @@ class _Said:
         The last time that it names.
     """
 
-    __slots__ = ("_found", "named", "role", "sent_at", "text")
+    __slots__ = ("_found", "_keys", "named", "role", "sent_at", "text")
 
     def __init__(self, message: Message, named: datetime | None) -> None:
         self.role = message.role
@@ -286,20 +286,26 @@ class _Said:
         self.named = named
         # what a message says of a promise stands at its start
         self.text = message.new_text[:_MAX_SEQUEL_CHARS]
+        self._keys: frozenset[str] | None = None
         self._found: dict[tuple[Rule, int], int] = {}
+
+    def _may(self, rule: Rule) -> bool:
+        if self._keys is None:
+            self._keys = word_keys(self.text)
+        return rule.may(self._keys)
 
     def has(self, rule: Rule) -> bool:
         """Whether a rule finds anything."""
         key = (rule, 0)
         if key not in self._found:
-            self._found[key] = rule.search(self.text) is not None
+            self._found[key] = self._may(rule) and rule.search(self.text) is not None
         return bool(self._found[key])
 
     def count(self, rule: Rule, chars: int = _MAX_SEQUEL_CHARS) -> int:
         """Count the different words that a rule finds at the start."""
         key = (rule, chars)
         if key not in self._found:
-            matches = rule.finditer(self.text[:chars])
+            matches = rule.finditer(self.text[:chars]) if self._may(rule) else ()
             self._found[key] = len({match[0].lower() for match in matches})
         return self._found[key]
 

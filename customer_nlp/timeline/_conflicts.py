@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final
 
 from customer_nlp.records import Conflict, Evidence, Message, Unanswered
-from customer_nlp.text import Rule, sentences
+from customer_nlp.text import Rule, sentences, word_keys
 from customer_nlp.timeline._dates import Words, find_moments, may_hold_time
 
 __all__ = ["Conflicts", "Questions", "conflicts", "unanswered"]
@@ -218,15 +218,15 @@ class Conflicts:
         self._replies: deque[_Reply] = deque(maxlen=_REPLIES_REMEMBERED)
         self._fresh = False
 
-    def add(self, message: Message) -> None:
-        """Read the next message of the thread."""
+    def add(self, message: Message, keys: frozenset[str] | None = None) -> None:
+        """Read the next message of the thread; `keys` are its `word_keys`, where known."""
         if message.automatic or not message.public or message.role not in {"agent", "customer"}:
             return
         if message.role == "customer":
             self._believe(message.new_text[:_MAX_COMPLAINT_CHARS])
             self._fresh = False
         else:
-            self._reply(_Reply(message))
+            self._reply(_Reply(message, word_keys(message.text) if keys is None else keys))
             self._fresh = True
 
     def _believe(self, complaint: str) -> None:
@@ -316,10 +316,11 @@ def _difference(first: str, second: str) -> str:
 class _Reply:
     """A reply of ours; its sentences are told apart only where a rule finds anything in it."""
 
-    __slots__ = ("_message", "_ranges")
+    __slots__ = ("_keys", "_message", "_ranges")
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, keys: frozenset[str]) -> None:
         self._message = message
+        self._keys = keys
         self._ranges: list[tuple[int, int]] | None = None
 
     @property
@@ -339,7 +340,7 @@ class _Reply:
     def sentences(self, *rules: Rule) -> Sequence[tuple[int, int]]:
         """Return its sentences, none where rules find nothing in the whole text."""
         text = self._message.text
-        if rules and all(rule.search(text) is None for rule in rules):
+        if rules and not any(rule.found(text, self._keys) for rule in rules):
             return ()
         if self._ranges is None:
             self._ranges = list(islice(_sentences_of(self._message), _MAX_STATEMENTS))
@@ -487,12 +488,12 @@ class Questions:
         self.waiting: list[tuple[Evidence, set[str]]] = []
         self.order: dict[tuple[str | None, int], int] = {}
 
-    def add(self, message: Message) -> None:
-        """Read the next message of the thread."""
+    def add(self, message: Message, keys: frozenset[str] | None = None) -> None:
+        """Read the next message of the thread; `keys` are its `word_keys`, where known."""
         if message.automatic or not message.public or message.role == "system":
             return
         if message.role == "customer":
-            self._ask(message)
+            self._ask(message, word_keys(message.text) if keys is None else keys)
         else:
             self._reply(message)
 
@@ -500,14 +501,14 @@ class Questions:
         """Return what our replies passed over so far."""
         return tuple(Unanswered(words, asked, reply) for words, _, asked, reply in self._left())
 
-    def _ask(self, message: Message) -> None:
+    def _ask(self, message: Message, keys: frozenset[str]) -> None:
         """Take up the questions of a customer's message."""
-        if _NOT_ANSWERED.search(message.new_text):
+        if _NOT_ANSWERED.found(message.new_text, keys):
             self.sure.extend(self.maybe)
         else:
             self.answered.extend(self.maybe)
         self.maybe = []
-        for question, words in _questions(message):
+        for question, words in _questions(message) if "?" in keys else ():
             if len(self.order) >= _MAX_QUESTIONS:
                 return
             if not self._again(words):
@@ -525,6 +526,8 @@ class Questions:
 
     def _reply(self, message: Message) -> None:
         """Sort the questions into answered and passed over."""
+        if not (self.sure or self.maybe or self.waiting):
+            return
         text = message.new_text
         said = _content(text)
         self.answered.extend(one for one in self.sure if _answers(one[0].text, one[1], text, said))

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from customer_nlp.errors import InvalidRecordError, MissingExtraError
+from customer_nlp.text import Rule
 
 __all__ = ["Moment", "Words", "business_days", "find_moments", "public_holidays"]
 
@@ -88,14 +89,14 @@ _TODAY: Final = frozenset({"today", "tonight", "today's", "tonight's"})
 _TOMORROW: Final = frozenset({"tomorrow", "tomorrow's", "tmrw", "tomorow", "tommorow"})
 
 #: What no time expression goes without: a message without any of it is done at once.
-_TRIGGER: Final = re.compile(
+_TRIGGER: Final = Rule(
     r"\d|\b(?:(?:mon|tues?|wed(?:s|nes)?|thu(?:rs?)?|fri|satur|sun)(?:day)?|to(?:day|night|m+or+ow)"
     r"|this|next|now|within|noon|midday|midnight|hour|minutes?|week|month|morning|afternoon|evening"
     r"|lunch(?:time)?|close|cob|eod|eow|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec"
     r"|(?:janu|febru)ary|march|april|august|(?:septem|octo|novem|decem)ber|past|quarter|days?"
     r"|(?:at|by|before|until) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
     r"|half))\b",
-    re.IGNORECASE,
+    flags=re.IGNORECASE,
 )
 _WORD: Final = re.compile(
     r"\d{4}-\d\d-\d\d|\d{1,9}(?:[.,:/]\d{1,9}){0,3}|[^\W\d_]+(?:['’][^\W\d_]+)?|\n|[^\w\s]"
@@ -176,9 +177,12 @@ class _Day(NamedTuple):
     until: time | None = None
 
 
-def may_hold_time(text: str) -> bool:
-    """Whether a text can name a time at all. Cost: one linear search."""
-    return _TRIGGER.search(text) is not None
+def may_hold_time(text: str, keys: frozenset[str] | None = None) -> bool:
+    """Whether a text can name a time at all. Cost: one linear search.
+
+    `keys` are the `word_keys` of the text, or of more than it, where they are known.
+    """
+    return (keys is None or _TRIGGER.may(keys)) and _TRIGGER.search(text) is not None
 
 
 def public_holidays(country: str) -> Container[date]:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from customer_nlp.records import Evidence, Message
+from customer_nlp.text import Rule, word_keys
 from customer_nlp.timeline._commitments import LEAD_HOURS, Commitments
 from customer_nlp.timeline._conflicts import Conflicts, Questions
 
@@ -24,30 +25,33 @@ _UNITS: Final = (
     "ticket", "visit",
 )  # fmt: skip
 _UNIT: Final = rf"(?:e-?mail|{'|'.join(_UNITS)})"
-_NTH: Final = re.compile(
-    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b", re.IGNORECASE
+_NTH: Final = Rule(
+    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b",
+    flags=re.IGNORECASE,
 )
-_TIMES: Final = re.compile(
+_TIMES: Final = Rule(
     r"\b(?:written|called|rung|phoned|e-?mailed|mailed|reported|asked|contacted|raised|told)\b(?!\s(?:me|us)\b)"
     rf"[^.!?\n]{{0,40}}?\b(?:(\d{{1,2}})|({'|'.join(_WORDS)}))(?:\s+times)?\b",
-    re.IGNORECASE,
+    flags=re.IGNORECASE,
 )
 MAX_REPORTS: Final = 20
-_NO_CALLS: Final = re.compile(
+_NO_CALLS: Final = Rule(
     r"\b(?:(?:do\snot|don['’]t|please\sno|stop|no\smore)\s(?:call|phone|ring)(?:s|ing)?\b(?!\sme\san?\b)"
     r"|(?:in\swriting|by\s(?:e-?mail|letter|text))\s(?:only|please)\b"
     r"|(?:e-?mail|writing)\sonly\b|\bwrite\sonly[.,;!]|(?:can(?:no|['’])t|cannot)\s(?:talk|speak|phone)\b)",
-    re.IGNORECASE,
+    flags=re.IGNORECASE,
 )
 
 
 def reports(text: str) -> int:
     """Return the n of "the nth time" that a customer states, or 0. Cost: linear in the text."""
-    return _stated(text)[0]
+    return _stated(text, word_keys(text))[0]
 
 
-def _stated(text: str) -> tuple[int, int, int]:
+def _stated(text: str, keys: frozenset[str]) -> tuple[int, int, int]:
     """Return the highest n, and the range of the words that state it."""
+    if not (_NTH.may(keys) or _TIMES.may(keys)):
+        return 0, 0, 0
     lower = text.lower()
     # the search for "nth" looks at every word: spared where nothing is named that can be counted
     counted = any(unit in lower for unit in _UNITS)
@@ -64,12 +68,12 @@ def _stated(text: str) -> tuple[int, int, int]:
     return max(likely, key=lambda one: one[0], default=(0, 0, 0))
 
 
-def _stated_in(message: Message) -> tuple[int, Evidence | None]:
+def _stated_in(message: Message, keys: frozenset[str]) -> tuple[int, Evidence | None]:
     """Return the highest n in the new zones of a message, and the words."""
     best: tuple[int, Evidence | None] = (0, None)
     zones = [(zone.start, zone.end) for zone in message.zones_of("new")]
     for first, last in zones if message.zones else [(0, len(message.text))]:
-        count, start, end = _stated(message.text[first:last])
+        count, start, end = _stated(message.text[first:last], keys)
         if count > best[0]:
             start, end = first + start, first + end
             best = count, Evidence(start, end, message.text[start:end], message.id)
@@ -149,17 +153,18 @@ class Timeline:
 
     def add(self, message: Message) -> None:
         """Read the next message of the thread."""
+        keys = word_keys(message.text)
         self.commitments.add(message)
-        self.conflicts.add(message)
-        self.questions.add(message)
+        self.conflicts.add(message, keys)
+        self.questions.add(message, keys)
         if message.role == "system" or message.automatic or not message.public:
             return
         self.last = message
         if message.role == "customer":
             self.contacts += 1
-            self.stated = _stated_in(message)
+            self.stated = _stated_in(message, keys)
             self.reports = max(self.reports, self.stated[0])
-            self.no_calls |= _NO_CALLS.search(message.new_text) is not None
+            self.no_calls |= _NO_CALLS.found(message.new_text, keys)
             self._waiting_since = self._waiting_since or message.sent_at
         else:
             self.last_own = message
