@@ -80,7 +80,7 @@ def test_a_record_shows_own_signals_and_grades_hold(mine):
     _, own = mine
     record = own.analyze("We need it before Friday the 14th, that is the last day.").to_dict()
     assert "names_a_date" in record["messages"][0]["cues"]
-    assert own.model == "mine-1.0.0"
+    assert own.model == f"mine-{open_model(default_model_path()).version}"
     table = own.signals(TEXTS)
     threshold = next(one.threshold for one in mine[0].labels if one.name == "frustration")
     assert ((table.grade[:, 1] > 0) == (table["frustration"] >= np.float32(threshold))).all()
