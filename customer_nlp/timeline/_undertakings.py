@@ -417,12 +417,13 @@ class _Sentence:
     def ours(self) -> Iterator[Candidate]:
         """Yield what we may undertake in it, each with its signs."""
         text = self.text
-        doubtful = _DOUBTFUL_SENTENCE.search(text) is not None
-        rules = _NOT_SENTENCE if doubtful else ()
+        call = None if self.moments else _CALL.search(text)
+        if call is None and not self.moments:  # most sentences: nothing else is asked of them
+            return
+        rules = _NOT_SENTENCE if _DOUBTFUL_SENTENCE.search(text) is not None else ()
         against = [f"sentence {name}" for name, rule in rules if rule.search(text)]
-        if not self.moments:
-            call = None if against else _CALL.search(text)
-            if call is not None:
+        if call is not None:
+            if not against:
                 start, end = self.start + call.start(), self.start + call.end()
                 yield Candidate(start, end, None, 2, self.start, {"undated": 1.0})
             return
