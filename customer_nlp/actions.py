@@ -548,6 +548,10 @@ class Recommender:
     ------
     ModelFormatError
         When the parts do not fit this version's features.
+
+    Notes
+    -----
+    The vectors that it takes are those of `ThreadFeatures.vector` with what `leaning` tells.
     """
 
     def __init__(self, folder: ModelFolder) -> None:
@@ -557,7 +561,7 @@ class Recommender:
         try:
             self._mean = align_rows(arrays["mean"], listed, _NAMES)
             self._scale = align_rows(arrays["scale"], listed, _NAMES, missing=1.0)
-            self._leaning = Leaning.of(arrays)
+            self.leaning = Leaning.of(arrays)
             self._weights = {k: align_rows(arrays[f"{k}_weights"], listed, _NAMES) for k in _HEADS}
             self._bias = {k: arrays[f"{k}_bias"].astype(np.float32) for k in _HEADS}
             self._threshold = np.array(settings["threshold"], np.float32)
@@ -588,7 +592,7 @@ class Recommender:
         Parameters
         ----------
         vector : ndarray of shape (n_features,)
-            `ThreadFeatures.vector`, with an agent's message among the earlier turns.
+            With an agent's message among the earlier turns.
 
         Returns
         -------
@@ -634,7 +638,7 @@ class Recommender:
         return bool(sigmoid(score) >= self._threshold[_CALL])
 
     def _scaled(self, vector: Floats) -> Floats:
-        scaled: Floats = (self._leaning.told(vector) - self._mean) / self._scale
+        scaled: Floats = (vector - self._mean) / self._scale
         return scaled
 
     def _heads(self, x: Floats) -> dict[str, Floats]:

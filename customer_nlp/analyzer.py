@@ -599,7 +599,7 @@ class _Walk:
         observed = self._reading.add(one)
         in_context, calls = False, False
         if one.message.role == "customer" and one.scores is not None:
-            self._vector = features.vector()
+            self._vector = self._recommender.leaning.told(features.vector())
             if features.answered:
                 graded, cues, grades = self._recommender.in_context(self._vector)
                 scores = dataclasses.replace(one.scores, graded=graded[None], cues=cues[None])

@@ -453,7 +453,8 @@ def _thread_features(base: Shipped, threads: Any) -> Floats:
         for message in scored[: max((n for n, yes in enumerate(asked, 1) if yes), default=0)]:
             observe(features, message)
         vector = features.vector()
-        said = recommender.advise(vector, offer_made=True).probability
+        leaning = recommender.leaning.told(vector)
+        said = recommender.advise(leaning, offer_made=True).probability
         p = np.array([said[name] for name in ACTIONS], np.float32)
         rows.append(np.concatenate([vector, log_odds(p)]))
     return np.stack(rows).astype(np.float64)
