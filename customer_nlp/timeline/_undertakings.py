@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from customer_nlp.records import Message
-from customer_nlp.text import Rule
+from customer_nlp.text import Rule, RuleTable, word_keys
 from customer_nlp.timeline._dates import Moment, Words, find_moments, may_hold_time
 
 __all__ = [
@@ -156,12 +156,13 @@ _BRINGS: Final = _any(
 )
 
 
-_STRONG: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 2)
+_TABLE: Final = RuleTable({name: rule for name, _, rule in _RULES})
+_STRONG: Final = frozenset(name for name, strength, _ in _RULES if strength == 2)
 #: Weak rules that need no more than a day to come.
 _FINISHED: Final = frozenset({"done", "out"})
 #: Rules whose words stand behind the verb.
 _OBJECTS: Final = frozenset({"to_you", "place", "new_date", "back"})
-_WEAK: Final = tuple((name, rule) for name, strength, rule in _RULES if strength == 1)
+_WEAK: Final = frozenset(name for name, strength, _ in _RULES if strength == 1)
 #: Hours until the due time up to which a step of the distance reaches.
 _DISTANCES: Final = (2, 8, 24, 72, 168, 336, 1000)
 _WORDS_BEFORE: Final = 12
@@ -441,16 +442,13 @@ class _Sentence:
         left, right = self.words.starts[begin], self.words.ends[finish - 1]
         text = self.message.text[left:right]
         going_on = _PROMISED.search(self.message.text, self.start, left) is not None
-        weighed = [
-            (*_strength(text, self.words.ends[one.last - 1] - left, one, finish - begin,
-                        going_on=going_on), one)
-            for one in (pair if pair[0] is not pair[1] else pair[:1])
-        ]  # fmt: skip
-        strength, offset, moment = max(weighed, key=lambda one: one[0])
-        until = self.words.ends[moment.last - 1] - left
+        weighed = []
+        for one in pair if pair[0] is not pair[1] else pair[:1]:
+            seen = _Clause.of(text, self.words.ends[one.last - 1] - left, going_on=going_on)
+            weighed.append((*seen.strength(one, finish - begin), one, seen))
+        strength, offset, moment, seen = max(weighed, key=lambda one: one[0])
         due = self._due(_sharpened(moment, self.moments))
-        signs = [f"strength {strength}", f"clause {min(number, 2)}"]
-        signs += _of_rules(text, until, going_on=going_on)
+        signs = [f"strength {strength}", f"clause {min(number, 2)}", *seen.signs()]
         signs += self._of_place(moment, finish - begin, due)
         value = dict.fromkeys(_of_words(self.words, begin, finish, moment), _WORD_VALUE)
         offset += text[offset : offset + 1].isspace()
@@ -476,26 +474,84 @@ class _Sentence:
         yield f"due in {next((one for one in _DISTANCES if hours < one), 'more')}"
 
 
-def _of_rules(clause: str, until: int, *, going_on: bool) -> Iterator[str]:
-    """Name the rules that find anything in a clause; `until` is where its time ends."""
-    for name, _, rule in _RULES:
-        found = _last(rule, clause, until)
-        if found is not None:
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A clause as seen from one of its times: what the rules find in it.
+
+    Parameters
+    ----------
+    text : str
+        Its words.
+    until : int
+        Where in them the time ends.
+    going_on : bool
+        Something was undertaken before it in the sentence.
+    found : dict of str to re.Match
+        By name of the rule: its last match that starts before `until`, else the first behind.
+    """
+
+    text: str
+    until: int
+    going_on: bool
+    found: dict[str, re.Match[str]]
+
+    @classmethod
+    def of(cls, text: str, until: int, *, going_on: bool) -> _Clause:
+        """Ask the rules, but for those whose words it lacks."""
+        matching = (_RULES[place] for place in _TABLE.matching(text, word_keys(text)))
+        found = {name: _last(rule, text, until) for name, _, rule in matching}
+        return cls(text, until, going_on, found)
+
+    def strength(self, moment: Moment, length: int) -> tuple[int, int]:
+        """Weigh it by its words alone; it has `length` of them.
+
+        Returns
+        -------
+        (int, int)
+            2 where the words undertake by themselves, 1 where they do when nothing else does, 0
+            for none; and where in the clause they start.
+        """
+        for name, found in self.found.items():
+            if name not in _STRONG:
+                continue
+            # Who acts stands before "with you", but in "I'll …" itself
+            start = 0 if name in _OBJECTS else found.start()
+            if name in _OBJECTS and moment.near and not moment.has_clock:
+                continue
+            if not _DOUBTFUL.search(self.text, start, max(self.until, found.end())):
+                return 2, start
+        if self.going_on and _GOES_ON.match(self.text):
+            return 2, 0
+        if _DOUBTFUL.search(self.text, 0, self.until):
+            return 0, 0
+        bare = length - (moment.last - moment.first) <= 3
+        firm = _FIRM.search(self.text) is not None
+        if moment.near:
+            return int(moment.has_clock and firm and not bare and moment.has_day), 0
+        kinds = _WEAK & self.found.keys()
+        if bare and not kinds:
+            return int(firm and moment.has_clock and moment.has_day), 0
+        plain = moment.has_clock or firm or _BRINGS.search(self.text) is not None
+        return int(bool(kinds & _FINISHED) or (bool(kinds) and plain)), 0
+
+    def signs(self) -> Iterator[str]:
+        """Name the rules that find anything in it."""
+        for name, found in self.found.items():
             yield name
-            if found.start() >= until:
+            if found.start() >= self.until:
                 yield f"{name} behind"
-    for name, rule in _NOT_CLAUSE if _DOUBTFUL.search(clause) else ():
-        if rule.search(clause, 0, until):
-            yield f"clause {name}"
-        elif rule.search(clause):
-            yield f"clause {name} behind"
-    for name, rule in (("firm", _FIRM), ("brings", _BRINGS)):
-        if rule.search(clause):
-            yield name
-    if going_on:
-        yield "going on"
-        if _GOES_ON.match(clause):
-            yield "goes on"
+        for name, rule in _NOT_CLAUSE if _DOUBTFUL.search(self.text) else ():
+            if rule.search(self.text, 0, self.until):
+                yield f"clause {name}"
+            elif rule.search(self.text):
+                yield f"clause {name} behind"
+        for name, rule in (("firm", _FIRM), ("brings", _BRINGS)):
+            if rule.search(self.text):
+                yield name
+        if self.going_on:
+            yield "going on"
+            if _GOES_ON.match(self.text):
+                yield "goes on"
 
 
 def _of_words(words: Words, begin: int, finish: int, moment: Moment) -> Iterator[str]:
@@ -551,47 +607,12 @@ def _lead_in(words: Words, begin: int, moment: Moment) -> int:
     return begin
 
 
-def _strength(
-    clause: str, until: int, moment: Moment, length: int, *, going_on: bool
-) -> tuple[int, int]:
-    """Weigh a clause that names a time.
-
-    Returns
-    -------
-    (int, int)
-        2 where the words undertake by themselves, 1 where they do when nothing else does, 0 for
-        none; and where in the clause they start.
-    """
-    for name, rule in _STRONG:
-        found = _last(rule, clause, until)
-        if found is None:
-            continue
-        # Who acts stands before "with you", but in "I'll …" itself
-        start = 0 if name in _OBJECTS else found.start()
-        if name in _OBJECTS and moment.near and not moment.has_clock:
-            continue
-        if not _DOUBTFUL.search(clause, start, max(until, found.end())):
-            return 2, start
-    if going_on and _GOES_ON.match(clause):
-        return 2, 0
-    if _DOUBTFUL.search(clause, 0, until):
-        return 0, 0
-    bare = length - (moment.last - moment.first) <= 3
-    firm = _FIRM.search(clause) is not None
-    if moment.near:
-        return int(moment.has_clock and firm and not bare and moment.has_day), 0
-    kinds = {name for name, rule in _WEAK if rule.search(clause)}
-    if bare and not kinds:
-        return int(firm and moment.has_clock and moment.has_day), 0
-    plain = moment.has_clock or firm or _BRINGS.search(clause) is not None
-    return int(bool(kinds & _FINISHED) or (bool(kinds) and plain)), 0
-
-
-def _last(rule: Rule, clause: str, until: int) -> re.Match[str] | None:
-    """Return the last match that starts before a place, else the first one behind it."""
-    found = None
-    for match in rule.finditer(clause):
-        if found is not None and match.start() >= until:
+def _last(rule: Rule, clause: str, until: int) -> re.Match[str]:
+    """Return the last match that starts before a place, else the first one; there is one."""
+    matches = rule.finditer(clause)
+    found = next(matches)
+    for match in matches:
+        if match.start() >= until:
             break
         found = match
     return found
