@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.codebook import CORE_SIGNALS, CUES, SIGNALS
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
+from customer_nlp.signals._cut import MOST_CHARS, RowTable
 from customer_nlp.signals._evidence import Question, clauses, find_evidence
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import (
@@ -34,6 +35,8 @@ TEXTS = [
     "WORST SERVICE EVER!!! @bank https://example.com/x 12,50 €",
 ]
 any_text = st.text(max_size=120) | st.sampled_from(TEXTS)
+#: Rich in what tokens are made of: joints, runs, letters beyond ASCII, what only looks like space.
+awkward_text = st.text("ab'!?. _1\0-é²😀\t\u2028\x1c\x85’İß", max_size=60)
 
 
 def test_table_has_the_shape_of_the_contract(analyzer: Analyzer):
@@ -48,6 +51,27 @@ def test_table_has_the_shape_of_the_contract(analyzer: Analyzer):
     assert ((table.grade >= 0) & (table.grade <= 3)).all()
     assert len(table) == len(TEXTS)
     assert repr(table) == f"SignalTable(messages={len(TEXTS)})"
+
+
+@given(st.lists(any_text | awkward_text, min_size=1))
+def test_arrays_cut_texts_as_the_pattern_does(texts: list[str]):
+    folded = fold("\0".join(texts))
+    tokens = TOKEN.findall(folded)
+    known = sorted(set(tokens[::2]))
+    rows = {token: i + 1 for i, token in enumerate(known)}
+    table = RowTable(known, range(1, len(known) + 1))
+    found = table.rows(folded, lambda token: rows.get(token, -len(token)))
+    assert found.tolist() == [rows.get(token, -len(token)) for token in tokens]
+
+
+@pytest.mark.parametrize("text", ["I'm", "x" * 5000, "rock'n'roll " * 900, "😀" * 3000, "no " * 90])
+def test_rows_of_a_text_do_not_depend_on_its_company(text: str):
+    vocabulary = Vocabulary([*SPECIALS, "no", "i'm", "roll", "😀"])
+    alone = TokenIds.of([text], vocabulary).ids
+    beside = "a word, " * (MOST_CHARS // 20)
+    batch = TokenIds.of([beside, text, beside], vocabulary)
+    start = batch.starts[1]
+    assert batch.ids[start : start + batch.lengths[1]].tolist() == alone[:-1].tolist()
 
 
 def test_table_as_frame(analyzer: Analyzer):
