@@ -51,8 +51,12 @@ bench-spark: $(VENV)/.installed-spark ## Spark with two executors against this m
 $(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,peers,test]' && touch $@
 
-teacher: $(VENV)/.installed-train ## judge the texts with a fine-tuned MiniLM (an hour, on two cores alone)
+$(VENV)/.installed-teacher: $(VENV)/.installed-train setup.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpnet]' && touch $@
+
+teacher: $(VENV)/.installed-teacher ## judge the texts with a fine-tuned MiniLM and an MPNet (an hour and a half)
 	$(BIN)/python -m customer_nlp.training.teacher
+	$(BIN)/python -m customer_nlp.training.teacher --encoder mpnet
 
 model: $(VENV)/.installed-train ## retrain the shipped model from the corpus and the teacher's soft labels
 	$(BIN)/python -m customer_nlp.training.undertakings

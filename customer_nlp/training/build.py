@@ -8,7 +8,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from customer_nlp.actions import FEATURES, Leaning, ThreadFeatures, observe
 from customer_nlp.artifacts import FORMAT, ModelFolder, dump_arrays, open_model, write_model
 from customer_nlp.calibration import best_threshold, fit_platt, sigmoid
 from customer_nlp.codebook import ACTIONS, CHANNELS, TIMINGS
-from customer_nlp.signals import OUTPUTS, SignalModel, score_messages
+from customer_nlp.signals import OUTPUTS, Scores, SignalModel, score_messages
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._tokens import TokenIds, Vocabulary
 from customer_nlp.training.corpus import Corpus, Gold, LabelledThread, load_corpus
@@ -35,32 +35,30 @@ from customer_nlp.training.examples import (
 from customer_nlp.training.linear import LinearFeatures, fit_column
 from customer_nlp.training.review_model import fit_review
 from customer_nlp.training.student import build_vocabulary, fit_student, starting_vectors
-from customer_nlp.training.teacher import SoftLabels, load_soft_labels
+from customer_nlp.training.teacher import EVERY_FOLD, SoftLabels, load_soft_labels
 
 __all__ = ["HEADS", "build", "refit"]
 
 Floats = npt.NDArray[np.float32]
 
 NAME: Final = "en"
-VERSION: Final = "1.1.0"
+VERSION: Final = "1.2.0"
 #: Unlabelled texts that the linear part sees.
 POOL_TEXTS: Final = 20000
 #: How much a labelled text counts beside an unlabelled one.
 LABELLED_WEIGHT: Final = 3.0
 #: Strength of the penalty on the action model's weights (scikit-learn's C).
 ACTION_C: Final = 0.01
+#: Where fitted networks are kept, so that `refit` need not fit them again.
+CACHE: Final = Path(__file__).resolve().parents[2] / "data" / "cache"
 #: Models that stand on the message model and can be fitted anew without it.
 HEADS: Final = ("actions", "review")
-#: What stands beside the network in the message model's file.
-_LINEAR_ARRAYS: Final = frozenset({"word", "pair_key", "pair", "slope", "offset"})
 
 
 def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
-    """Fit everything and write the model folder. Cost: minutes on two cores."""
+    """Fit everything and write the model folder. Cost: a quarter of an hour on two cores."""
     rows = examples(corpus)
-    pool, public = soft.texts(corpus, rows)
-    tokens, arrays = _network(rows, pool, public, soft)
-    message = _message(rows, pool, soft, tokens, arrays)
+    message = _message(corpus, rows, soft)
     files = message.files(None) | _head_files(message, corpus, HEADS)
     about = _about(corpus, rows) | {"metrics": {"held_out_f1": message.held_out_f1}}
     write_model(out, name=NAME, version=VERSION, files=files, about=about)
@@ -71,38 +69,40 @@ def refit(out: Path, corpus: Corpus, soft: SoftLabels, heads: Iterable[str]) -> 
 
     Notes
     -----
-    The linear part is fitted again without each fold, so that every thread is scored by a model
-    that has not seen it. Cost: minutes on two cores; needs no torch.
+    Every thread is scored by networks and weights that have not seen it; `build` left those
+    networks in its cache.
     """
     folder = open_model(out)
-    rows = examples(corpus)
-    arrays = {
-        name: array.astype(np.float32)
-        for name, array in folder.arrays("message.safetensors").items()
-        if name not in _LINEAR_ARRAYS
-    }
-    tokens = folder.lines("vocabulary.txt")
-    message = _message(rows, soft.texts(corpus, rows)[0], soft, tokens, arrays)
+    message = _message(corpus, examples(corpus), soft)
     files = {**folder.files, **_head_files(message, corpus, heads)}
     write_model(out, name=folder.name, version=folder.version, files=files, about=folder.manifest)
 
 
-def _message(
-    rows: Sequence[Example],
-    pool: Sequence[str],
-    soft: SoftLabels,
-    tokens: list[str],
-    arrays: dict[str, Floats],
-) -> _Message:
+def _message(corpus: Corpus, rows: Sequence[Example], soft: SoftLabels) -> _Message:
+    pool, pool_folds = soft.texts(corpus, rows)
+    students = _students(rows, pool, pool_folds, soft)
     known = [row for row in rows if row.split != "test"]
-    return _Message(arrays, _Linear(tokens, known, pool, soft), known)
+    return _Message(students, _Linear(students.tokens, known, pool, soft), known)
+
+
+class _HeldOut(SignalModel):
+    """A message model that has not seen a fold, with the hidden vectors of the shipped one.
+
+    Those stand for the wording among the features of the heads; each network has its own.
+    """
+
+    def __init__(self, files: dict[str, bytes], whole: SignalModel) -> None:
+        super().__init__(ModelFolder(NAME, VERSION, {}, files))
+        self._whole = whole
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Score texts by what has not seen them."""
+        return replace(super().score(texts), hidden=self._whole.score(texts).hidden)
 
 
 def _head_files(message: _Message, corpus: Corpus, heads: Iterable[str]) -> dict[str, bytes]:
-    by_fold = {
-        fold: SignalModel(ModelFolder(NAME, VERSION, {}, message.files(fold)))
-        for fold in range(FOLDS)
-    }
+    whole = SignalModel(ModelFolder(NAME, VERSION, {}, message.files(None)))
+    by_fold = {fold: _HeldOut(message.files(fold), whole) for fold in range(FOLDS)}
     files: dict[str, bytes] = {}
     threads = [*corpus.threads, *corpus.posts]
     for head in heads:
@@ -123,33 +123,54 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _network(
-    rows: Sequence[Example], pool: Sequence[str], public: int, soft: SoftLabels
-) -> tuple[list[str], dict[str, Floats]]:
-    """Fit the window network to the teacher alone: no label of a message reaches it directly."""
+@dataclass(frozen=True, slots=True)
+class _Students:
+    """The network fitted to all texts (``None``), and without each fold and what is made of it."""
+
+    tokens: list[str]
+    arrays: dict[int | None, dict[str, Floats]]
+
+
+def _students(
+    rows: Sequence[Example], pool: Sequence[str], pool_folds: npt.NDArray[np.intp], soft: SoftLabels
+) -> _Students:
+    """Fit the window networks to the teacher alone: no label of a message reaches them directly."""
+    from joblib import Memory, Parallel, delayed
+
     known = [
         row
         for row in rows
         if row.split != "test" and row.key in soft.held_out and row.key not in soft.test
     ]
-    texts = [*(row.text for row in known), *pool]  # variants stand behind the public texts
+    texts = [*(row.text for row in known), *pool]
+    folds = np.array([*(fold_of(row.group) for row in known), *pool_folds])
     logits = np.concatenate([np.stack([soft.held_out[row.key] for row in known]), soft.pool])
     weights = np.ones(len(texts), np.float32)
     weights[: len(known)] = LABELLED_WEIGHT
     # a changed word keeps no capital of a name, so variants say nothing of what is one
-    tokens = build_vocabulary([*(row.text for row in rows if row.split != "test"), *pool[:public]])
+    public = [text for text, fold in zip(pool, pool_folds, strict=True) if fold == EVERY_FOLD]
+    tokens = build_vocabulary([*(row.text for row in rows if row.split != "test"), *public])
     _say(f"{len(known)} labelled and {len(pool)} unlabelled texts, {len(tokens)} tokens")
-    arrays = fit_student(
-        tokens, texts, sigmoid(logits), weights, vectors=starting_vectors(tokens), say=_say
-    )
-    first = len(OUTPUTS)
-    for name in ("output", "output_bias"):
-        whole = arrays[name]
-        arrays[name], arrays[name.replace("output", "leaning")] = (
-            whole[..., :first],
-            whole[..., first:],
+    wanted, vectors = sigmoid(logits), starting_vectors(tokens)
+    fit = Memory(CACHE, verbose=0).cache(fit_student, ignore=["say"])
+    parts: list[int | None] = [None, *range(FOLDS)]
+    kept = [np.flatnonzero((folds != part) | (part is None)) for part in parts]
+    fitted = Parallel(n_jobs=2)(
+        delayed(fit)(
+            tokens, [texts[i] for i in some], wanted[some], weights[some], vectors=vectors, say=_say
         )
-    return tokens, arrays
+        for some in kept
+    )
+    return _Students(tokens, dict(zip(parts, map(_parted, fitted), strict=True)))
+
+
+def _parted(arrays: dict[str, Floats]) -> dict[str, Floats]:
+    """Keep what the last layer says of actions apart from the outputs of the message model."""
+    parted, first = dict(arrays), len(OUTPUTS)
+    for name in ("output", "output_bias"):
+        parted[name] = arrays[name][..., :first]
+        parted[name.replace("output", "leaning")] = arrays[name][..., first:]
+    return parted
 
 
 class _Linear:
@@ -200,16 +221,13 @@ class _Linear:
 
 
 class _Message:
-    """Network and linear part joined: one slope each, an offset and a threshold an output."""
+    """Networks and linear parts joined: one slope each, an offset and a threshold an output."""
 
-    def __init__(
-        self, arrays: dict[str, Floats], linear: _Linear, known: Sequence[Example]
-    ) -> None:
-        self._arrays, self._linear = arrays, linear
-        self.leaning = Leaning(arrays["leaning"], arrays["leaning_bias"])
-        vocabulary = Vocabulary(linear.tokens)
-        tokens = TokenIds.of([row.text for row in known], vocabulary)
-        network = Network(_packed(arrays)).logits(tokens)
+    def __init__(self, students: _Students, linear: _Linear, known: Sequence[Example]) -> None:
+        self._students, self._linear = students, linear
+        whole = students.arrays[None]
+        self.leaning = Leaning(whole["leaning"], whole["leaning_bias"])
+        network = self._held_out(known)
         wanted = lessons(known)[:, : len(OUTPUTS)]
         self._slopes, self._thresholds = [], []
         #: Of every output on messages that neither part had seen, at its threshold.
@@ -226,11 +244,21 @@ class _Message:
             self._slopes.append(slopes)
             self._thresholds.append(round(min(max(threshold, 0.08), 0.9), 4))
 
+    def _held_out(self, known: Sequence[Example]) -> Floats:
+        """Return the logits of every row by the network that has not seen it."""
+        vocabulary, folds = Vocabulary(self._students.tokens), self._linear.folds
+        logits = np.zeros((len(known), len(OUTPUTS)), np.float32)
+        for fold in range(FOLDS):
+            ours = np.flatnonzero(folds == fold)
+            tokens = TokenIds.of([known[i].text for i in ours], vocabulary)
+            logits[ours] = Network(_packed(self._students.arrays[fold])).logits(tokens)
+        return logits
+
     def files(self, fold: int | None) -> dict[str, bytes]:
-        """Return the files of the message model, with the linear part of a fold or of all."""
+        """Return the files of the message model: that of all rows, or one that lacks a fold."""
         slopes = np.stack(self._slopes).astype(np.float32)
         weights = self._linear.weights[fold] * slopes[:, 1]
-        arrays = _packed(self._arrays) | self._linear.features.arrays(weights)
+        arrays = _packed(self._students.arrays[fold]) | self._linear.features.arrays(weights)
         arrays["slope"] = slopes[:, 0]
         arrays["offset"] = slopes[:, 1] * self._linear.biases[fold] + slopes[:, 2]
         settings = {"outputs": list(OUTPUTS), "threshold": self._thresholds}
@@ -256,10 +284,11 @@ def _joined(x: Floats, y: npt.NDArray[np.integer]) -> Floats:
 
 
 def _packed(arrays: dict[str, Floats]) -> dict[str, npt.NDArray[Any]]:
-    """Keep the embedding in half precision: it is most of the file."""
+    """Return the network's own arrays, the embedding in half precision: it is most of the file."""
     return {
         name: array.astype(np.float16) if name == "embedding" else array
         for name, array in arrays.items()
+        if not name.startswith("leaning")
     }
 
 

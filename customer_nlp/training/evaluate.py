@@ -33,6 +33,8 @@ Floats = npt.NDArray[np.float32]
 
 RESAMPLES: Final = 500
 PREVALENCES: Final = (0.01, 0.05, 0.15)
+#: Share of the messages that a peer must have judged to be compared.
+LEAST_JUDGED: Final = 0.9
 #: A labelled thread and what is said of all of it.
 _Whole = tuple[LabelledThread, Analysis]
 LENGTHS: Final = ((0, 80), (80, 200), (200, 10**9))
@@ -327,6 +329,15 @@ def name_line(analyzer: Analyzer) -> str:
     )
 
 
+def _where_judged(y: Floats, p: Floats, groups: Sequence[str]) -> str:
+    """Return average precision on the messages that have a score, and on how many if not all."""
+    kept = np.flatnonzero(~np.isnan(p))
+    if len(kept) < LEAST_JUDGED * len(y):
+        return "–"
+    found = interval(lambda r: average_precision(y[kept][r], p[kept][r]), [groups[i] for i in kept])
+    return str(found) if len(kept) == len(y) else f"{found} on {len(kept)}"
+
+
 def peer_lines(analyzer: Analyzer, rows: Sequence[Example], split: str) -> Iterator[str]:
     """Yield the comparison: every peer is trained on the same rows and asked about the same."""
     train = [row for row in rows if row.split not in {split, "test"}]
@@ -339,11 +350,7 @@ def peer_lines(analyzer: Analyzer, rows: Sequence[Example], split: str) -> Itera
         for column, signal in enumerate(CORE_SIGNALS):
             y = wanted[:, column * MAX_GRADE]
             p = table[signal] if peer is None else peer(train, test, column * MAX_GRADE)
-            cells.append(
-                interval(lambda r, y=y, p=p: average_precision(y[r], p[r]), groups)  # type: ignore[misc]
-                if p is not None
-                else "–"
-            )
+            cells.append("–" if p is None else _where_judged(y, p, groups))
         lines.append(cells)
     yield "Average precision beside peers, all trained on the same messages:"
     yield ""

@@ -22,7 +22,8 @@ Floats = npt.NDArray[np.float32]
 #: Columns of the targets that say whether a core signal is there at all.
 _FIRST_GRADES: Final = tuple(range(0, len(CORE_SIGNALS) * MAX_GRADE, MAX_GRADE))
 _TEXTCAT_EPOCHS: Final = 6
-#: Takes train rows, test rows and a column of the targets; ``None`` when not installed.
+#: Takes train rows, test rows and a column of the targets; ``None`` when not installed, NaN for a
+#: message that it has not judged.
 Peer = Callable[[Sequence[Example], Sequence[Example], int], Floats | None]
 
 
@@ -61,16 +62,18 @@ def minilm(train: Sequence[Example], test: Sequence[Example], column: int) -> Fl
     return _logistic(x, targets(train)[:, column], z)
 
 
-def tuned_encoder(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
-    """Ask an encoder fine-tuned on the same messages: the teacher's own cached judgements."""
-    del train
-    try:
-        known = load_soft_labels().held_out
-    except FileNotFoundError:
-        return None
-    if not all(row.key in known for row in test):
-        return None
-    return np.array([known[row.key][column] for row in test], np.float32)
+def _tuned(*encoders: str) -> Peer:
+    """Ask encoders fine-tuned on the same messages: the teachers' own cached judgements."""
+
+    def asked(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
+        del train
+        try:
+            known = load_soft_labels(encoders=encoders).held_out
+        except FileNotFoundError:
+            return None
+        return np.array([known[r.key][column] if r.key in known else np.nan for r in test])
+
+    return asked
 
 
 def textcat(train: Sequence[Example], test: Sequence[Example], column: int) -> Floats | None:
@@ -129,5 +132,6 @@ PEERS: Final[Mapping[str, Peer]] = {
     "TF-IDF + logistic regression": tfidf,
     "MiniLM embeddings + logistic regression": minilm,
     "spaCy textcat": textcat,
-    "fine-tuned encoder (the teacher)": tuned_encoder,
+    "fine-tuned MiniLM": _tuned("minilm"),
+    "the teachers, fine-tuned MiniLM and MPNet": _tuned("minilm", "mpnet"),
 }

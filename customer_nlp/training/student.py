@@ -28,6 +28,10 @@ Floats = npt.NDArray[np.float32]
 
 VOCABULARY_SIZE: Final = 20000
 DIMENSIONS: Final = 64
+#: Of the vectors that words start from; the student learns which 64 directions of them count.
+STARTING_DIMENSIONS: Final = 256
+#: Pull of a word's own part towards nothing, so that rare words stay what they mean in general.
+OWN_PENALTY: Final = 3e-4
 WINDOWS: Final = 96
 HIDDEN: Final = 64
 _MAX_TOKENS: Final = 300
@@ -60,11 +64,11 @@ class Settings:
         Of everything random: the same inputs give the same bytes on the same machine.
     """
 
-    epochs: int = 8
+    epochs: int = 16
     batch: int = 128
     learning_rate: float = 2e-3
-    word_dropout: float = 0.1
-    dropout: float = 0.15
+    word_dropout: float = 0.05
+    dropout: float = 0.08
     seed: int = 1
 
 
@@ -104,7 +108,7 @@ def build_vocabulary(texts: Iterable[str], *, size: int = VOCABULARY_SIZE) -> li
     return [*SPECIALS, *words[:size]]
 
 
-def starting_vectors(tokens: Sequence[str], dimensions: int = DIMENSIONS) -> Floats:
+def starting_vectors(tokens: Sequence[str], dimensions: int = STARTING_DIMENSIONS) -> Floats:
     """Return a vector a token: what MiniLM makes of the word alone, by principal components.
 
     References
@@ -125,7 +129,7 @@ def fit_student(
     wanted: Floats,
     weights: Floats,
     *,
-    vectors: Floats | None = None,
+    vectors: Floats,
     settings: Settings | None = None,
     say: Callable[[str], object] = str,
 ) -> dict[str, Floats]:
@@ -141,8 +145,10 @@ def fit_student(
         Probabilities of `examples.TAUGHT`; NaN where nothing is known.
     weights : ndarray of shape (n,)
         Weight of each text.
-    vectors : ndarray of shape (len(tokens), 64), optional
-        Starting embeddings.
+    vectors : ndarray of shape (len(tokens), d)
+        What each word means in general; kept as it is. A word's embedding is a learned view of
+        that (the same one for all words, so that rare words learn with frequent ones) and a part
+        of its own, which is penalised.
     settings : Settings, optional
         How.
     say : callable
@@ -154,50 +160,51 @@ def fit_student(
         raise MissingExtraError("torch", "train") from error
     settings = settings or Settings()
     torch.manual_seed(settings.seed)
+    torch.set_num_threads(1)  # small steps: a second fit in another process uses a core better
     vocabulary = Vocabulary(tokens)
+    rows = vocabulary.rows
     sequences = [TokenIds.of([text], vocabulary).ids[1:-1][:_MAX_TOKENS] for text in texts]
-    net = _network(torch, vocabulary.rows, wanted.shape[1], vectors)
+    net = _network(torch, wanted.shape[1], np.pad(vectors, ((0, rows + 1 - len(vectors)), (0, 0))))
     labels, shares = torch.tensor(wanted), torch.tensor(weights, dtype=torch.float32)
     column_weight = torch.ones(len(TAUGHT))
     column_weight[[0, 1, 3, 4, 6, 7]] = 2.0
     column_weight[26:] = 0.5
-    batches = _Batches(sequences, settings, vocabulary.rows)
-    optimizer = torch.optim.Adam(
-        [
-            {"params": net["embedding"].parameters(), "lr": settings.learning_rate / 2},
-            {
-                "params": [
-                    p
-                    for name, part in net.items()
-                    if name != "embedding"
-                    for p in part.parameters()
-                ],
-                "lr": settings.learning_rate,
-            },
-        ]
-    )
+    batches = _Batches(sequences, settings, rows)
     steps = settings.epochs * (len(sequences) // settings.batch + 1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda n: min(1, (n + 1) / 200) * (0.02 + 0.98 * max(0.0, 1 - n / steps))
-    )
+    optimizer, schedule = _optimizer(torch, net, settings, steps)
     for epoch in range(settings.epochs):
         started, total = time.monotonic(), 0.0
-        for rows in batches.shuffled():
-            ids, lengths = batches.padded(torch, rows)
-            known = ~torch.isnan(labels[rows])
+        for some in batches.shuffled():
+            ids, lengths = batches.padded(torch, some)
+            known = ~torch.isnan(labels[some])
             loss: Any = torch.nn.functional.binary_cross_entropy_with_logits(
                 _forward(torch, net, ids, lengths, settings.dropout),
-                torch.nan_to_num(labels[rows]),
+                torch.nan_to_num(labels[some]),
                 reduction="none",
             )
-            loss = (loss * known * column_weight * shares[rows][:, None]).sum() / len(rows) / 10
+            loss = (loss * known * column_weight * shares[some][:, None]).sum() / 10
+            loss = (loss + OWN_PENALTY * net["own"](ids).square().sum()) / len(some)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             schedule.step()
-            total += loss.item() * len(rows)
+            total += loss.item() * len(some)
         say(f"epoch {epoch}: loss {total / len(texts):.4f}, {time.monotonic() - started:.0f} s")
-    return _arrays(net, vocabulary.rows)
+    return _arrays(net, rows)
+
+
+def _optimizer(torch: Any, net: dict[str, Any], settings: Settings, steps: int) -> tuple[Any, Any]:
+    layers = [part for name, part in net.items() if name not in ("general", "own")]
+    shared = [parameter for part in layers for parameter in part.parameters()]
+    optimizer = torch.optim.Adam(
+        [
+            {"params": net["own"].parameters(), "lr": settings.learning_rate / 2},
+            {"params": shared, "lr": settings.learning_rate},
+        ]
+    )
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda n: min(1, (n + 1) / 200) * (0.02 + 0.98 * max(0.0, 1 - n / steps))
+    )
 
 
 class _Batches:
@@ -243,15 +250,15 @@ class _Batches:
         return torch.from_numpy(ids), torch.from_numpy(lengths)
 
 
-def _network(torch: Any, rows: int, outputs: int, vectors: Floats | None) -> dict[str, Any]:
-    embedding = torch.nn.Embedding(rows + 1, DIMENSIONS, padding_idx=rows)
-    with torch.no_grad():
-        embedding.weight.normal_(0, 0.1)
-        if vectors is not None:
-            embedding.weight[: len(vectors)] = torch.tensor(vectors)
-        embedding.weight[rows] = 0
+def _network(torch: Any, outputs: int, vectors: Floats) -> dict[str, Any]:
+    """Build the layers; the last row of either embedding is padding, the one before unknown."""
+    rows, general = len(vectors), torch.nn.Embedding.from_pretrained(torch.tensor(vectors))
+    project = torch.nn.Linear(vectors.shape[1], DIMENSIONS, bias=False)
+    torch.nn.init.eye_(project.weight)
     return {
-        "embedding": embedding,
+        "general": general,
+        "project": project,
+        "own": torch.nn.Embedding(rows, DIMENSIONS, _weight=torch.zeros(rows, DIMENSIONS)),
         "kernel": torch.nn.Linear(DIMENSIONS, 3 * WINDOWS, bias=False),
         "bias": torch.nn.Embedding(1, WINDOWS, _weight=torch.zeros(1, WINDOWS)),
         "hidden": torch.nn.Linear(2 * WINDOWS, HIDDEN),
@@ -259,11 +266,15 @@ def _network(torch: Any, rows: int, outputs: int, vectors: Floats | None) -> dic
     }
 
 
+def _embedded(net: dict[str, Any], ids: Any) -> Any:
+    return net["project"](net["general"](ids)) + net["own"](ids)
+
+
 def _forward(torch: Any, net: dict[str, Any], ids: Any, lengths: Any, dropout: float) -> Any:
     drop = torch.nn.functional.dropout
     # one product with all three kernels, then shifted sums: several times faster than a
     # convolution layer at this size
-    before, here, after = net["kernel"](net["embedding"](ids)).chunk(3, dim=2)
+    before, here, after = net["kernel"](_embedded(net, ids)).chunk(3, dim=2)
     windows = before[:, :-2] + here[:, 1:-1] + after[:, 2:] + net["bias"].weight[0]
     inside = (torch.arange(windows.shape[1])[None] < lengths[:, None]).unsqueeze(2)
     windows = torch.relu(windows) * inside
@@ -276,9 +287,10 @@ def _arrays(net: dict[str, Any], rows: int) -> dict[str, Floats]:
     def plain(parameter: Any) -> Floats:
         return np.asarray(parameter.detach().numpy(), np.float32)
 
+    embedding = net["project"](net["general"].weight) + net["own"].weight
     kernel = plain(net["kernel"].weight).reshape(3, WINDOWS, DIMENSIONS)
     return {
-        "embedding": plain(net["embedding"].weight)[:rows],
+        "embedding": plain(embedding)[:rows],
         "kernel": np.ascontiguousarray(kernel.transpose(0, 2, 1)),
         "kernel_bias": plain(net["bias"].weight)[0],
         "hidden": np.ascontiguousarray(plain(net["hidden"].weight).T),

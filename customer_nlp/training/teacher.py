@@ -22,7 +22,7 @@ import re
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from io import BytesIO
@@ -40,7 +40,7 @@ from customer_nlp.training.examples import FOLDS, TAUGHT, Example, examples, fol
 from customer_nlp.training.pool import unlabelled
 from customer_nlp.training.variants import Neighbours, find_neighbours, variants
 
-__all__ = ["SOFT_LABELS", "SoftLabels", "load_soft_labels"]
+__all__ = ["EVERY_FOLD", "SOFT_LABELS", "SoftLabels", "load_soft_labels"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -51,19 +51,29 @@ _NOT_JUDGED: Final = -128
 MAX_TOKENS: Final = 160
 BATCH: Final = 24
 HEAD_LEARNING_RATE: Final = 1e-3
-#: Fold of a text that no fold has seen.
-_EVERY_FOLD: Final = -1
+#: Of a text that is made of no labelled message.
+EVERY_FOLD: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class _Encoder:
-    """How one encoder is fine-tuned: its weights, its lower layers that stay as they are."""
+    """How one encoder is fine-tuned: its weights, its lower layers that stay as they are.
+
+    One with `most_chars` learns from and judges labelled messages of customers up to that length
+    alone: what is short and real is where a larger encoder tells more, and long texts cost most.
+    """
 
     folder: Callable[[], Path]
     frozen_layers: int
     epochs: int
     learning_rate: float
-    judges_pool: bool
+    most_chars: int | None = None
+
+    def takes(self, row: Example) -> bool:
+        """Whether it learns from a labelled message and judges it."""
+        return self.most_chars is None or (
+            row.source != "agent" and len(row.text) <= self.most_chars
+        )
 
 
 def _mpnet() -> Path:
@@ -84,8 +94,8 @@ def _mpnet() -> Path:
 
 
 ENCODERS: Final = {
-    "minilm": _Encoder(minilm.folder, 0, 3, 6e-5, judges_pool=True),
-    "mpnet": _Encoder(_mpnet, 8, 3, 6e-5, judges_pool=False),
+    "minilm": _Encoder(minilm.folder, 0, 3, 6e-5),
+    "mpnet": _Encoder(_mpnet, 8, 2, 6e-5, most_chars=240),
 }
 
 
@@ -121,13 +131,15 @@ class SoftLabels:
         self.texts_sha256 = texts_sha256
         self.neighbours = neighbours
 
-    def texts(self, corpus: Corpus, rows: Sequence[Example]) -> tuple[list[str], int]:
+    def texts(
+        self, corpus: Corpus, rows: Sequence[Example]
+    ) -> tuple[list[str], npt.NDArray[np.intp]]:
         """Make the unlabelled texts and the variants again and see that they are those judged.
 
         Returns
         -------
-        (list of str, int)
-            The texts, and how many at the front are public ones; the others are variants.
+        (list of str, ndarray of shape (n,))
+            The texts, and for each the fold that it was made of; `EVERY_FOLD` for public ones.
 
         Raises
         ------
@@ -140,7 +152,7 @@ class SoftLabels:
             raise ModelFormatError(
                 "The unlabelled texts are not those that the teacher judged. Run `make teacher`."
             )
-        return texts, int((folds == _EVERY_FOLD).sum())
+        return texts, folds
 
 
 def _to_judge(
@@ -149,7 +161,7 @@ def _to_judge(
     """Return the pool and the variants, and the fold whose teacher may judge each."""
     pool = unlabelled(corpus, rows)
     made = list(variants(rows, neighbours))
-    folds = [_EVERY_FOLD] * len(pool) + [fold for _, fold in made]
+    folds = [EVERY_FOLD] * len(pool) + [fold for _, fold in made]
     return pool + [text for text, _ in made], np.array(folds)
 
 
@@ -161,15 +173,24 @@ def texts_sha256(texts: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
+def load_soft_labels(
+    folder: Path = SOFT_LABELS, *, encoders: Iterable[str] = tuple(ENCODERS)
+) -> SoftLabels:
     """Read the cached output of the teachers: the mean over the encoders that judged a text.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    encoders : iterable of str
+        Whose, of `ENCODERS`; those that have not judged at all are passed over.
 
     Raises
     ------
     ModelFormatError
         When the encoders judged different texts.
     """
-    said = [path for name in ENCODERS if (path := folder / f"{name}.npz").is_file()]
+    said = [path for name in encoders if (path := folder / f"{name}.npz").is_file()]
     if not said:
         raise FileNotFoundError(f"{folder} holds no soft labels.")
     stored = [dict(np.load(path, allow_pickle=False)) for path in said]
@@ -178,12 +199,8 @@ def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
         if any((first[name] != other[name]).any() for name in ("keys", "test", "sha256")):
             raise ModelFormatError("The teachers judged different texts. Run `make teacher`.")
     keys = first["keys"].tolist()
-    said_of_labelled = [_logits(one["labelled"]) for one in stored]
-    labelled: Floats = np.mean(said_of_labelled, axis=0).astype(np.float32)
-    pools = np.stack([_logits(one["pool"]) for one in stored])
-    judged = (~np.isnan(pools)).sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        pool = (np.nansum(pools, axis=0) / judged).astype(np.float32)
+    labelled = _mean([_logits(one["labelled"]) for one in stored])
+    pool = _mean([_logits(one["pool"]) for one in stored])
     return SoftLabels(
         dict(zip(keys, labelled, strict=True)),
         frozenset(key for key, kept in zip(keys, first["test"], strict=True) if kept),
@@ -191,6 +208,14 @@ def load_soft_labels(folder: Path = SOFT_LABELS) -> SoftLabels:
         texts_sha256=str(first["sha256"]),
         neighbours=Neighbours.load(folder / "neighbours.npz"),
     )
+
+
+def _mean(said: Sequence[Floats]) -> Floats:
+    """Return the mean over the encoders that judged; NaN where none did."""
+    stacked = np.stack(said)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.nansum(stacked, axis=0) / (~np.isnan(stacked)).sum(axis=0)
+    return mean.astype(np.float32)
 
 
 def _logits(steps: npt.NDArray[np.int8]) -> Floats:
@@ -398,8 +423,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         find_neighbours(row.text for row in rows if row.split != "test").save(words)
     texts, folds = _to_judge(corpus, rows, Neighbours.load(words))
     _say(f"{options.encoder}: {len(rows)} labelled texts, {len(texts)} others")
-    beside = emotional(corpus, frozenset(row.key for row in rows))
-    labelled, pool = _judged(ENCODERS[options.encoder], rows, beside, texts, folds, options.seed)
+    encoder = ENCODERS[options.encoder]
+    known = frozenset(row.key for row in rows)
+    beside = [] if encoder.most_chars else emotional(corpus, known)
+    labelled, pool = _judged(encoder, rows, beside, texts, folds, options.seed)
     np.savez_compressed(
         options.out / f"{options.encoder}.npz",
         keys=np.array([row.key for row in rows]),
@@ -421,28 +448,32 @@ def _judged(
 ) -> tuple[Floats, Floats]:
     """Cross-fit: logits of every row by models that have not seen it or what it is made of.
 
-    What stands `beside` is learnt from and not judged.
+    What stands `beside` is learnt from and not judged; NaN stands for what was not judged.
     """
-    learnt = [*rows, *beside]
+    taken = [i for i, row in enumerate(rows) if encoder.takes(row)]
+    learnt = [*(rows[i] for i in taken), *beside]
     wanted = lessons(learnt)
     folds = np.array([fold_of(row.group) for row in learnt])
     tested = np.array([row.split == "test" for row in learnt])
-    states = _States(encoder, [*(row.text for row in learnt), *texts])
-    logits = np.zeros((len(rows), len(TAUGHT)), np.float32)
+    others = [] if encoder.most_chars else list(texts)
+    states = _States(encoder, [*(row.text for row in learnt), *others])
+    said = np.zeros((len(taken), len(TAUGHT)), np.float32)
     pool = np.full((len(texts), len(TAUGHT)), np.nan, np.float32)
-    anybodys = np.flatnonzero((text_folds == _EVERY_FOLD) & encoder.judges_pool)
-    pool[anybodys] = 0
+    judged = np.flatnonzero(text_folds == EVERY_FOLD)[: len(others)]
+    pool[judged] = 0
     for fold in range(FOLDS):
         teacher = _Teacher(encoder, states, seed + fold)
         teacher.fit(np.flatnonzero((folds != fold) & ~tested).tolist(), wanted)
-        ours = np.flatnonzero(((folds == fold) & ~tested)[: len(rows)])
-        unseen = np.flatnonzero(tested)
-        logits[ours] = teacher.predict(ours.tolist())
-        logits[unseen] += teacher.predict(unseen.tolist()) / FOLDS
-        made = np.flatnonzero(text_folds == fold)
+        ours = np.flatnonzero(((folds == fold) & ~tested)[: len(taken)])
+        unseen = np.flatnonzero(tested[: len(taken)])
+        said[ours] = teacher.predict(ours.tolist())
+        said[unseen] += teacher.predict(unseen.tolist()) / FOLDS
+        made = np.flatnonzero(text_folds == fold)[: len(others)]
         pool[made] = teacher.predict((made + len(learnt)).tolist())
-        pool[anybodys] += teacher.predict((anybodys + len(learnt)).tolist()) / FOLDS
+        pool[judged] += teacher.predict((judged + len(learnt)).tolist()) / FOLDS
         _say(f"fold {fold}: done")
+    logits = np.full((len(rows), len(TAUGHT)), np.nan, np.float32)
+    logits[taken] = said
     return logits, pool
 
 
