@@ -276,13 +276,10 @@ def _score(options: argparse.Namespace) -> int:
     from customer_nlp import batch
 
     rows: list[tuple[Thread, dict[str, Any]]] = []
-    written = 0
 
-    def keep(thread: Thread, record: dict[str, Any]) -> None:
-        nonlocal written
-        written += 1
-        if len(rows) < MAX_ROWS:
-            rows.append((thread, record))
+    def keep(thread: Thread, record: dict[str, Any]) -> bool:
+        rows.append((thread, record))
+        return len(rows) < MAX_ROWS
 
     with _progress(options.progress) as on_progress:
         summary = batch.score(
@@ -307,8 +304,8 @@ def _score(options: argparse.Namespace) -> int:
         )
     console = _console()
     console.print(_table(rows))
-    if written > len(rows):
-        _say(console, f"… and {written - len(rows)} more records in the file")
+    if summary.records > len(rows):
+        _say(console, f"… and {summary.records - len(rows)} more records in the file")
     _print_summary(console, summary, options.out)
     return 0
 

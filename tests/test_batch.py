@@ -13,6 +13,7 @@ import pytest
 
 from customer_nlp import batch, frames
 from customer_nlp.errors import InvalidRecordError, SourceError
+from customer_nlp.records import Thread
 
 
 def _lines(path: Path) -> list[dict]:
@@ -52,12 +53,29 @@ def test_same_bytes_for_any_number_of_jobs_and_twice_in_a_row(inbox: Path, tmp_p
     assert outs[0].read_bytes() == outs[1].read_bytes() == outs[2].read_bytes()
 
 
-def test_same_bytes_for_any_chunking(inbox: Path, tmp_path: Path, monkeypatch):
-    outs = [tmp_path / f"{i}.jsonl" for i in range(2)]
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_same_bytes_for_any_chunking(inbox: Path, tmp_path: Path, monkeypatch, suffix: str):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    outs = [tmp_path / f"{i}.{suffix}" for i in range(2)]
     _score(inbox, outs[0])
     monkeypatch.setattr(batch, "_CHUNK", 1)
     _score(inbox, outs[1])
     assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_who_has_seen_enough_is_not_called_again(tmp_path: Path, jobs: int):
+    source, seen = tmp_path / "in.csv", []
+    source.write_text("id,thread,text\n" + "".join(f"{i},t{i},ok\n" for i in range(400)))
+
+    def look(thread: Thread, record: dict) -> bool:
+        seen.append((thread.id, record["thread_id"]))
+        return len(seen) < 70
+
+    summary = batch.score([source], tmp_path / "out.jsonl", jobs=jobs, on_record=look)
+    assert seen == [(f"t{number}", f"t{number}") for number in range(70)]
+    assert summary.records == summary.threads == len(_lines(tmp_path / "out.jsonl")) == 400
 
 
 def test_several_sources_in_order(inbox: Path, tmp_path: Path):
@@ -76,7 +94,7 @@ def test_every_turn_writes_one_record_a_customer_message(tmp_path: Path):
     out = tmp_path / "out.jsonl"
     summary = batch.score([table], out, every_turn=True)
     assert [record["after"] for record in _lines(out)] == ["m0", "m2"]
-    assert (summary.threads, summary.scored) == (1, 3)
+    assert (summary.threads, summary.scored, summary.records) == (1, 3, 2)
 
 
 def test_csv_has_one_row_a_thread_and_runs_no_formula(tmp_path: Path):

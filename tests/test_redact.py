@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from customer_nlp import batch
 from customer_nlp.analyzer import Analyzer, as_thread
+from customer_nlp.batch import _sinks
 from customer_nlp.errors import InvalidRecordError, MissingExtraError
 from customer_nlp.records import Message, Thread
 from customer_nlp.redact import MASK, find, redact
@@ -151,6 +152,25 @@ def test_nothing_personal_is_written(tmp_path: Path, suffix: str):
     written = out.read_text(encoding="utf-8").lower() + str([one.to_dict() for one in seen]).lower()
     for personal in ("zebedee", "anna", "quux@", "quux,", "kunde", "7946 0123"):
         assert personal not in written, personal
+
+
+@pytest.mark.parametrize(("suffix", "encoder"), [("jsonl", "json_line"), ("csv", "csv_block")])
+def test_workers_mask_and_encode(tmp_path: Path, monkeypatch, suffix: str, encoder: str):
+    source, outs = tmp_path / "in.jsonl", [tmp_path / f"{i}.{suffix}" for i in range(2)]
+    threads = [_zebedee().replace(id=f"t{number}") for number in range(70)]
+    source.write_text("".join(json.dumps(one.to_dict()) + "\n" for one in threads))
+    batch.score([source], outs[0], redact=True)
+
+    def here(*_: object) -> None:
+        raise AssertionError("in this process")
+
+    for module, name in ((batch, "redact_thread"), (_sinks, encoder)):
+        with monkeypatch.context() as patch:  # workers import the modules anew: not patched there
+            patch.setattr(module, name, here)
+            batch.score([source], outs[1], redact=True, jobs=2)
+            with pytest.raises(AssertionError, match="in this process"):
+                batch.score([source], tmp_path / f"one.{suffix}", redact=True)
+        assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
 def test_raw_records_and_masks_do_not_go_together(tmp_path: Path):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from customer_nlp.analyzer import Analyzer, load
 from customer_nlp.artifacts import MANIFEST
@@ -51,10 +51,10 @@ __all__ = [
 _LOG: Final = logging.getLogger(__name__)
 #: Threads handed to a worker at once; results do not depend on it.
 _CHUNK: Final = 64
-#: Threads whose output is made safe at once. Runs that go on with one another need the same.
+#: Threads whose output is made safe at once, or a few more, to the end of a chunk.
 _BLOCK: Final = 256
 
-_Scored = tuple[Thread, list[dict[str, Any]]]
+_Shown = list[tuple[Thread, dict[str, Any]]]
 
 
 def score(
@@ -120,8 +120,9 @@ def score(
         written about. It is brought up to date when the output is in place: after a kill in
         between, the next run writes about the same threads again rather than losing them.
     on_record : callable, optional
-        Called with each thread and each record written about it, in order; not for what an
-        earlier run had done.
+        Called with each thread and each record written about it, in order, until it returns
+        False; not for what an earlier run had done. With several jobs all that it is called with
+        has to come from the other processes.
     on_progress : callable, optional
         Called now and then with `Progress`.
 
@@ -174,7 +175,7 @@ def score(
             )  # fmt: skip
             stack.callback(threads.close)
             inputs.append(_input(name, threads))
-        scorer = _Scorer(analyzer, model, jobs, options)
+        scorer = _Scorer(analyzer, model, jobs, _Work(sink.encode, redact, options))
         # plain data: the order of a set, and so its repr, differs from process to process
         stated = options | {"policy": policy and policy.to_dict()}
         identity = scorer.identity | {
@@ -188,7 +189,7 @@ def score(
             identity[name] = _digest(identity.get(name), one.key, one.stamp)
         if since:
             identity["the state"] = since.generation
-        run = _Run(target, sink, inputs, scorer, rejects, since, redact, on_record, on_progress)
+        run = _Run(target, sink, inputs, scorer, rejects, since, on_record, on_progress)
         summary = run.through(Spool(target, identity, resume=resume))
         for one in inputs if state is None else ():
             one.threads.forget()
@@ -233,14 +234,50 @@ def _input(name: str, threads: Threads) -> _Input:
     return _Input(str(path.absolute()), path.name, threads, stamp(path), path)
 
 
+class _Scored(NamedTuple):
+    """What became of a chunk of threads: output, counts, and what `on_record` is called with."""
+
+    output: bytes
+    counts: Summary
+    shown: _Shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """All that is done with threads between reading and writing, in whichever process."""
+
+    encode: Callable[[Sequence[dict[str, Any]]], bytes]
+    redact: bool
+    options: dict[str, Any]
+
+    def __call__(self, analyzer: Analyzer, chunk: list[Thread], *, show: bool) -> _Scored:
+        if self.redact:
+            chunk = list(map(redact_thread, chunk))
+        counts, shown = Summary(), []
+        for thread, records in zip(chunk, self._records(analyzer, chunk), strict=True):
+            counts.count(len(thread), records)
+            shown += [(thread, record) for record in records]
+        output = self.encode([record for _, record in shown])
+        return _Scored(output, counts, shown if show else [])
+
+    def _records(self, analyzer: Analyzer, chunk: list[Thread]) -> list[list[dict[str, Any]]]:
+        """Return the records of each thread: one, or one after each customer message."""
+        if self.options["every_turn"]:
+            return [
+                [one.to_dict() for one in analyzer.analyze_many([thread], **self.options)]
+                for thread in chunk
+            ]
+        return [[one.to_dict()] for one in analyzer.analyze_many(chunk, **self.options)]
+
+
 class _Scorer:
-    """Threads to records, in this process or in several."""
+    """Chunks of threads to output, in this process or in several."""
 
     def __init__(
-        self, analyzer: Analyzer | None, model: str | None, jobs: int, options: dict[str, Any]
+        self, analyzer: Analyzer | None, model: str | None, jobs: int, work: _Work
     ) -> None:
         self._analyzer = analyzer or load(model)
-        self._model, self._jobs, self._options = model, jobs, options
+        self._model, self._jobs, self._work = model, jobs, work
 
     @property
     def identity(self) -> dict[str, str]:
@@ -253,15 +290,15 @@ class _Scorer:
             program = ""
         return {"the model": _digest(self._analyzer.model, model), "the program": program}
 
-    def __call__(self, threads: Iterator[Thread]) -> Iterator[_Scored]:
+    def __call__(self, threads: Iterator[Thread], show: Callable[[], bool]) -> Iterator[_Scored]:
         chunks = iter(lambda: list(islice(threads, _CHUNK)), [])
         if self._jobs > 1:
-            yield from self._in_parallel(chunks)
-            return
-        for chunk in chunks:
-            yield from zip(chunk, _records(self._analyzer, chunk, self._options), strict=True)
+            return self._in_parallel(chunks, show)
+        return (self._work(self._analyzer, chunk, show=show()) for chunk in chunks)
 
-    def _in_parallel(self, chunks: Iterator[list[Thread]]) -> Iterator[_Scored]:
+    def _in_parallel(
+        self, chunks: Iterator[list[Thread]], show: Callable[[], bool]
+    ) -> Iterator[_Scored]:
         from joblib import cpu_count
         from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
 
@@ -274,12 +311,12 @@ class _Scorer:
         under_way: deque[Any] = deque()
         try:
             for chunk in chunks:
-                under_way.append((chunk, pool.submit(_work, self._model, chunk, self._options)))
+                future = pool.submit(_apart, self._model, self._work, chunk, show=show())
+                under_way.append(future)
                 if len(under_way) > 2 * self._jobs:
-                    done, future = under_way.popleft()
-                    yield from zip(done, future.result(), strict=True)
-            for done, future in under_way:
-                yield from zip(done, future.result(), strict=True)
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
         except BrokenProcessPool as error:
             raise SourceError(
                 "A worker process ended before its time, perhaps for want of memory. Run with "
@@ -305,25 +342,11 @@ _WATCH_SECONDS: Final = 1.0
 _LOADED: dict[str | None, Analyzer] = {}
 
 
-def _work(
-    model: str | None, chunk: list[Thread], options: dict[str, Any]
-) -> list[list[dict[str, Any]]]:
-    """Score a chunk in a worker process, which loads the model once."""
+def _apart(model: str | None, work: _Work, chunk: list[Thread], *, show: bool) -> _Scored:
+    """Do the work in a worker process, which loads the model once."""
     if model not in _LOADED:
         _LOADED[model] = load(model)
-    return _records(_LOADED[model], chunk, options)
-
-
-def _records(
-    analyzer: Analyzer, chunk: list[Thread], options: dict[str, Any]
-) -> list[list[dict[str, Any]]]:
-    """Return the records of each thread: one, or one after each customer message."""
-    if options["every_turn"]:
-        return [
-            [one.to_dict() for one in analyzer.analyze_many([thread], **options)]
-            for thread in chunk
-        ]
-    return [[one.to_dict()] for one in analyzer.analyze_many(chunk, **options)]
+    return work(_LOADED[model], chunk, show=show)
 
 
 @dataclass(slots=True)
@@ -336,7 +359,6 @@ class _Run:
     scorer: _Scorer
     rejects: RejectsFile
     since: Since | None
-    redact: bool
     on_record: Callable[[Thread, dict[str, Any]], object] | None
     on_progress: Callable[[Progress], object] | None
     read: int = 0
@@ -344,7 +366,7 @@ class _Run:
     def through(self, spool: Spool) -> Summary:
         """Score what the spool does not hold yet, and put everything in place."""
         try:
-            if self.sink.head and not spool.ends:
+            if self.sink.head and not spool.end:
                 spool.append(self.sink.head, 0, {})
             summary = Summary.from_dict(spool.state)
             threads = self._threads()
@@ -374,24 +396,25 @@ class _Run:
                 yield thread
 
     def _score(self, threads: Iterator[Thread], spool: Spool, summary: Summary) -> None:
-        block: list[dict[str, Any]] = []
-        if self.redact:
-            threads = map(redact_thread, threads)
-        for thread, records in self.scorer(threads):
-            summary.count(len(thread), records[-1])
-            for record in records:
-                block.append(record)
-                if self.on_record is not None:
-                    self.on_record(thread, record)
-            if not summary.threads % _BLOCK:
-                spool.append(self.sink.encode(block), summary.threads, summary.to_dict())
+        block: list[bytes] = []
+        for scored in self.scorer(threads, lambda: self.on_record is not None):
+            self._show(scored.shown)
+            summary.add(scored.counts)
+            block.append(scored.output)
+            if summary.threads - spool.threads >= _BLOCK:
+                spool.append(b"".join(block), summary.threads, summary.to_dict())
                 block.clear()
-            if self.on_progress is not None and not summary.threads % _CHUNK:
+            if self.on_progress is not None:
                 self.on_progress(self._progress(summary))
         if block:
-            spool.append(self.sink.encode(block), summary.threads, summary.to_dict())
+            spool.append(b"".join(block), summary.threads, summary.to_dict())
         if self.on_progress is not None:
             self.on_progress(self._progress(summary)._replace(fraction=1.0))
+
+    def _show(self, shown: _Shown) -> None:
+        for thread, record in shown:
+            if self.on_record is not None and self.on_record(thread, record) is False:
+                self.on_record = None
 
     def _progress(self, summary: Summary) -> Progress:
         whole = sum(one.stamp.bytes for one in self.inputs) or 1

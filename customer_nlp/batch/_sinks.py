@@ -35,15 +35,15 @@ class Sink(NamedTuple):
     head : bytes
         What stands before all records.
     encode : callable
-        Records to a block of bytes.
+        Records to bytes, in any process; those of more records may follow.
     join : callable, optional
-        Makes the output of the blocks, given the file that holds them, where each ends, and the
-        target; returns what is to be renamed. Missing where the blocks in a row are the output.
+        Makes the output of all these bytes, given the file that holds them and the target; returns
+        what is to be renamed. Missing where that file is the output.
     """
 
     head: bytes
     encode: Callable[[Sequence[Record]], bytes]
-    join: Callable[[Path, list[int], Path], Path] | None = None
+    join: Callable[[Path, Path], Path] | None = None
 
 
 def sink_for(target: Path, partition_by: str | None) -> Sink:
@@ -75,7 +75,8 @@ def sink_for(target: Path, partition_by: str | None) -> Sink:
         )
     if target.suffix == _PARQUET:
         join = partial(_divided, by=partition_by) if partition_by else _joined
-        return Sink(b"", partial(_parquet_block, schema=_schema()), join)
+        _pyarrow()  # said now where it is missing
+        return Sink(b"", _arrow_stream, join)
     return _CSV if target.suffix == ".csv" else _JSONL
 
 
@@ -103,11 +104,16 @@ def _safe_cell(value: object) -> object:
     return value
 
 
-_JSONL: Final = Sink(b"", lambda records: b"".join(map(json_line, records)))
-_CSV: Final = Sink(
-    csv_block(iter([THREAD_COLUMNS])),
-    lambda records: csv_block(tuple(thread_row(record).values()) for record in records),
-)
+def _json_lines(records: Sequence[Record]) -> bytes:
+    return b"".join(map(json_line, records))
+
+
+def _csv_rows(records: Sequence[Record]) -> bytes:
+    return csv_block(tuple(thread_row(record).values()) for record in records)
+
+
+_JSONL: Final = Sink(b"", _json_lines)
+_CSV: Final = Sink(csv_block(iter([THREAD_COLUMNS])), _csv_rows)
 
 
 def _week(record: Record) -> str | None:
@@ -136,9 +142,9 @@ def _schema() -> Any:
     return pa.schema(types.items())
 
 
-def _parquet_block(records: Sequence[Record], schema: Any) -> bytes:
+def _arrow_stream(records: Sequence[Record]) -> bytes:
     """Return records as an Arrow stream; it is Parquet at the end, in larger groups."""
-    pa = _pyarrow()
+    pa, schema = _pyarrow(), _schema()
     rows = [
         {
             name: _no_surrogates(value)
@@ -161,13 +167,14 @@ def _no_surrogates(value: object) -> object:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def _tables(part: Path, ends: list[int]) -> Iterator[Any]:
-    """Yield the blocks as tables of `_GROUP_ROWS` rows; the division depends on the rows alone."""
+def _tables(part: Path) -> Iterator[Any]:
+    """Yield the streams as tables of `_GROUP_ROWS` rows; the division depends on the rows alone."""
     pa = _pyarrow()
     waiting = _schema().empty_table()
+    size = part.stat().st_size
     with part.open("rb") as file:
-        for start, end in zip([0, *ends], ends, strict=False):
-            with pa.ipc.open_stream(file.read(end - start)) as reader:
+        while file.tell() < size:
+            with pa.ipc.open_stream(file) as reader:
                 waiting = pa.concat_tables([waiting, reader.read_all()])
             while len(waiting) >= _GROUP_ROWS:
                 yield waiting.slice(0, _GROUP_ROWS).combine_chunks()
@@ -176,7 +183,7 @@ def _tables(part: Path, ends: list[int]) -> Iterator[Any]:
         yield waiting.combine_chunks()
 
 
-def _joined(part: Path, ends: list[int], target: Path) -> Path:
+def _joined(part: Path, target: Path) -> Path:
     """Write one Parquet file beside its place."""
     pa = _pyarrow()
     aside = target.with_name(f".{target.name}.joined")
@@ -184,7 +191,7 @@ def _joined(part: Path, ends: list[int], target: Path) -> Path:
     try:
         with aside.open("xb") as handle:
             with pa.parquet.ParquetWriter(handle, _schema(), compression="zstd") as writer:
-                for table in _tables(part, ends):
+                for table in _tables(part):
                     writer.write_table(table, row_group_size=_GROUP_ROWS)
             handle.flush()
             os.fsync(handle.fileno())
@@ -194,7 +201,7 @@ def _joined(part: Path, ends: list[int], target: Path) -> Path:
     return aside
 
 
-def _divided(part: Path, ends: list[int], target: Path, by: str) -> Path:
+def _divided(part: Path, target: Path, by: str) -> Path:
     """Write a folder of Parquet files, ``by=value/part-0.parquet``, beside its place.
 
     Every value has its file, so a writer for each is open; a row group is written when it is full.
@@ -206,7 +213,7 @@ def _divided(part: Path, ends: list[int], target: Path, by: str) -> Path:
     writers: dict[str, _PartWriter] = {}
     aside.mkdir()
     try:
-        for table in _tables(part, ends):
+        for table in _tables(part):
             column = pa.compute.fill_null(table[by], PARTITIONS[by])
             rest = table.drop_columns([by])
             for value in sorted(column.unique().to_pylist()):

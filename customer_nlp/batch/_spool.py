@@ -75,8 +75,8 @@ class Spool:
         Threads whose output is safe.
     state : dict
         What `append` was given with the last block.
-    ends : list of int
-        Where in the part file each block ends.
+    end : int
+        How many bytes of the part file are safe.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class Spool:
         self.path = target.with_name(f"{target.name}.journal")
         self.threads = 0
         self.state: dict[str, Any] = {}
-        self.ends: list[int] = []
+        self.end = 0
         self._chain = ""
         with said_plainly(target):
             self._journal = _locked(self.path, target)
@@ -128,8 +128,8 @@ class Spool:
         except BaseException:
             self._data.close()
             raise
-        self._data.truncate(self.ends[-1])
-        self._data.seek(self.ends[-1])
+        self._data.truncate(self.end)
+        self._data.seek(self.end)
         self.threads, self.state = entries[-1]["threads"], entries[-1]["state"]
         return True
 
@@ -148,13 +148,11 @@ class Spool:
         self._journal.seek(kept)
 
     def _verify(self, entries: list[dict[str, Any]]) -> None:
-        position = 0
         for entry in entries:
-            block = self._data.read(entry["end"] - position)
+            block = self._data.read(entry["end"] - self.end)
             if hashlib.sha256(block).hexdigest() != entry["sha256"]:
                 raise self._broken()
-            position = entry["end"]
-            self.ends.append(position)
+            self.end = entry["end"]
 
     def _broken(self) -> SourceError:
         return SourceError(
@@ -190,16 +188,16 @@ class Spool:
             self._data.write(block)
             self._data.flush()
             os.fsync(self._data.fileno())
-            self.ends.append(self._data.tell())
+            self.end = self._data.tell()
             digest = hashlib.sha256(block).hexdigest()
-            self._note({"end": self.ends[-1], "threads": threads, "sha256": digest, "state": state})
+            self._note({"end": self.end, "threads": threads, "sha256": digest, "state": state})
         self.threads, self.state = threads, state
 
-    def finish(self, join: Callable[[Path, list[int], Path], Path] | None) -> None:
-        """Put the output in place; `join` makes it of the blocks first, where they are no file."""
+    def finish(self, join: Callable[[Path, Path], Path] | None) -> None:
+        """Put the output in place; `join` makes it of the part file first, where that is not it."""
         with said_plainly(self.target):
             self._data.close()
-            done = join(self.part, self.ends, self.target) if join else self.part
+            done = join(self.part, self.target) if join else self.part
             in_place(done, self.target)
             self.path.unlink(missing_ok=True)
             self.part.unlink(missing_ok=True)

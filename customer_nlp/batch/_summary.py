@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 __all__ = ["Progress", "Summary"]
 
 _COUNTERS: Final = ("primary", "abstained", "reasons")
-_NUMBERS: Final = ("scored", "rejected", "threads", "unchanged")
+_NUMBERS: Final = ("scored", "rejected", "threads", "records", "unchanged")
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class Summary:
         Messages; those of a rejected record count as one.
     threads : int
         Threads written about.
+    records : int
+        What was written about them: one a thread, or one a customer message.
     unchanged : int
         Threads passed over since an earlier run wrote about them as they are; in no other count.
     primary : Counter
@@ -35,6 +38,7 @@ class Summary:
     scored: int = 0
     rejected: int = 0
     threads: int = 0
+    records: int = 0
     unchanged: int = 0
     primary: Counter[str] = field(default_factory=Counter)
     abstained: Counter[str] = field(default_factory=Counter)
@@ -45,15 +49,23 @@ class Summary:
         """Records that came in."""
         return self.scored + self.rejected
 
-    def count(self, messages: int, record: dict[str, Any]) -> None:
-        """Add a thread of so many messages and the last record written about it."""
-        advice = record["recommendation"]
+    def count(self, messages: int, records: Sequence[dict[str, Any]]) -> None:
+        """Add a thread of so many messages and what is written about it; the last word counts."""
+        advice = records[-1]["recommendation"]
         self.threads += 1
+        self.records += len(records)
         self.scored += messages
         if advice["abstained"]:
             self.abstained[advice["abstained"]] += 1
         else:
             self.primary[advice["primary"]] += 1
+
+    def add(self, other: Summary) -> None:
+        """Add the counts of other threads."""
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in _COUNTERS:
+            getattr(self, name).update(getattr(other, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; ``from_dict`` reads them back."""
