@@ -173,6 +173,7 @@ class Analyzer:
         text: str | None = None,
         thread: str | None = None,
         now: datetime | None = None,
+        holidays: str | None = None,
         own_domains: Iterable[str] = (),
         on_error: OnError = "raise",
         prefix: str = "",
@@ -188,8 +189,8 @@ class Analyzer:
             Column of the texts; found by its name, such as ``body``, when missing.
         thread : str, optional
             Column of thread ids. Without it each row is one customer message by itself.
-        now : datetime, optional
-            As for `analyze`.
+        now, holidays
+            As for `analyze`; they count where threads are asked for.
         own_domains, on_error
             As for `customer_nlp.read`. A row that holds no text or no thread id is an error
             where threads are asked for.
@@ -222,6 +223,7 @@ class Analyzer:
             text=text,
             thread=thread,
             now=now,
+            holidays=holidays,
             own_domains=own_domains,
             on_error=on_error,
             prefix=prefix,
@@ -328,7 +330,7 @@ class Analyzer:
             ``add(message)`` gives the analysis of the thread with it.
         """
         channel = thread.channel if isinstance(thread, Thread) else None
-        start = partial(_Walk, self._recommender, closed=_closed(holidays))
+        start = partial(_Walk, self._recommender, closed=timeline.public_holidays(holidays))
         return Follow(self, as_thread(thread), channel, start, self._steps)
 
     def _analyze_batch(
@@ -450,7 +452,11 @@ class Analyzer:
         return Review(shown.analysis.findings, draft)
 
     def check_outreach(
-        self, planned: Contact | Mapping[str, Any], account: Account | Mapping[str, Any]
+        self,
+        planned: Contact | Mapping[str, Any],
+        account: Account | Mapping[str, Any],
+        *,
+        holidays: str | None = None,
     ) -> OutreachCheck:
         """Say whether a planned sales, renewal, survey or follow-up contact should be made.
 
@@ -460,6 +466,8 @@ class Analyzer:
             ``kind, channel, at, about`` and, when known, ``about_at``.
         account : Account or mapping
             What is known of the customer.
+        holidays : str, optional
+            Country on whose public holidays nobody is called, as for `analyze`.
 
         Returns
         -------
@@ -481,6 +489,7 @@ class Analyzer:
         return check(
             planned if isinstance(planned, Contact) else Contact.from_dict(planned),
             account if isinstance(account, Account) else Account.from_dict(account),
+            closed=timeline.public_holidays(holidays),
         )
 
     def cue_threshold(self, cue: str) -> float:
@@ -512,10 +521,6 @@ class _Question:
     notify_hours: Mapping[str, float]
     policy: Policy | None
     closed: Container[date] = ()
-
-
-def _closed(holidays: str | None) -> Container[date]:
-    return () if holidays is None else timeline.public_holidays(holidays)
 
 
 def _question(
@@ -550,7 +555,8 @@ def _question(
             "Policy.from_file reads one.",
             field="policy",
         )
-    return _Question(now, lead_hours, {**timeline.NOTIFY_HOURS, **given}, policy, _closed(holidays))
+    closed = timeline.public_holidays(holidays)
+    return _Question(now, lead_hours, {**timeline.NOTIFY_HOURS, **given}, policy, closed)
 
 
 #: Ten years: more is no lead.

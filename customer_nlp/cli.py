@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from customer_nlp.batch import Progress, Summary
+    from customer_nlp.batch import AccountsSummary, OutreachSummary, Progress, Summary
     from customer_nlp.policy import Policy
     from customer_nlp.records import Thread
 
@@ -108,9 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     score = commands.add_parser("score", help="score mailboxes, tables and exports into a file")
-    score.add_argument("sources", nargs="+", metavar="SOURCE",
-                       help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines, "
-                            "Parquet, a helpdesk's export, imaps://user@host/mailbox")  # fmt: skip
+    _add_sources(score)
     score.add_argument("--out", required=True, metavar="FILE",
                        help="where to write: .jsonl, .csv or .parquet")  # fmt: skip
     score.add_argument("--jobs", type=int, default=1, metavar="N",
@@ -130,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--redact", action="store_true",
                        help="mask addresses, numbers and names, then score")  # fmt: skip
     _add_reading(score)
+    _add_policy(score)
     score.set_defaults(run=_score)
 
     explain = commands.add_parser("explain", help="show one message or thread with its evidence")
@@ -137,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
                          help="a message as text, a file, or - for standard input")  # fmt: skip
     explain.add_argument("--thread", metavar="ID", help="which thread of the file; else the first")
     _add_reading(explain)
+    _add_policy(explain)
     explain.set_defaults(run=_explain)
 
     review = commands.add_parser("review", help="check a reply before it is sent")
@@ -163,10 +163,18 @@ def _parser() -> argparse.ArgumentParser:
                        help="also list rows whose labels are likely wrong")  # fmt: skip
     train.set_defaults(run=_train)
 
+    accounts = commands.add_parser("accounts", help="gather what is known of each customer")
+    _add_sources(accounts)
+    accounts.add_argument("--out", required=True, metavar="FILE",
+                          help="where to write, for outreach: .jsonl")  # fmt: skip
+    _add_reading(accounts)
+    accounts.set_defaults(run=_accounts)
+
     outreach = commands.add_parser("outreach", help="decide on planned sales and survey contacts")
     outreach.add_argument("planned", metavar="PLANNED.csv",
                           help="columns account, kind, channel, at; about, text")  # fmt: skip
     outreach.add_argument("--accounts", required=True, metavar="FILE", help="accounts, JSON Lines")
+    _add_holidays(outreach)
     outreach.add_argument("--out", required=True, metavar="FILE", help="where to write: CSV")
     outreach.set_defaults(run=_outreach)
 
@@ -228,12 +236,25 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME-OR-FOLDER", help="instead of the shipped model")
     parser.add_argument("--now", metavar="TIME",
                         help="ISO 8601; judge promises and silence by this time")  # fmt: skip
-    parser.add_argument("--policy", metavar="FILE",
-                        help="a company's own rules: a TOML or JSON file")  # fmt: skip
     parser.add_argument("--lead-hours", type=float, default=24.0, metavar="HOURS",
                         help="with --now: how early to update before a deadline")  # fmt: skip
+    _add_holidays(parser)
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sources", nargs="+", metavar="SOURCE",
+                        help="mbox, Maildir, .eml or a folder of them, CSV, JSON Lines, "
+                             "Parquet, a helpdesk's export, imaps://user@host/mailbox")  # fmt: skip
+
+
+def _add_holidays(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--holidays", metavar="COUNTRY",
                         help="no working days, such as GB; needs the extra holidays")  # fmt: skip
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--policy", metavar="FILE",
+                        help="a company's own rules: a TOML or JSON file")  # fmt: skip
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -362,7 +383,9 @@ class _JsonProgress:
         print(json.dumps(shown), file=sys.stderr, flush=True)
 
 
-def _print_summary(console: Console, summary: Summary, out: str) -> None:
+def _print_summary(
+    console: Console, summary: Summary | AccountsSummary | OutreachSummary, out: str
+) -> None:
     for line in summary.lines():
         _say(console, line)
     _say(console, f"written: {out}")
@@ -593,16 +616,28 @@ def _draft(source: str) -> str:
     return _decoded(Path(source).read_bytes())
 
 
+def _accounts(options: argparse.Namespace) -> int:
+    from customer_nlp.batch import accounts
+
+    summary = accounts(
+        options.sources,
+        options.out,
+        model=options.model,
+        format=options.format,
+        own_domains=options.own_domain,
+        now=_now(options),
+        lead_hours=options.lead_hours,
+        holidays=options.holidays,
+    )
+    _print_summary(_console(), summary, options.out)
+    return 0
+
+
 def _outreach(options: argparse.Namespace) -> int:
     from customer_nlp.batch import outreach
 
-    summary = outreach(options.planned, options.accounts, options.out)
-    console = _console()
-    for line in summary.lines():
-        _say(console, line)
-    _say(console, f"written: {options.out}")
-    if summary.rejected:
-        _say(console, f"rejected rows: {options.out}.rejects.jsonl")
+    summary = outreach(options.planned, options.accounts, options.out, holidays=options.holidays)
+    _print_summary(_console(), summary, options.out)
     return 0
 
 

@@ -52,7 +52,11 @@ class Scorer(Protocol):
         """Score texts."""
 
     def analyze_many(
-        self, threads: Iterable[Thread], *, now: datetime | None = None
+        self,
+        threads: Iterable[Thread],
+        *,
+        now: datetime | None = None,
+        holidays: str | None = None,
     ) -> Iterator[Analysis]:
         """Analyze threads."""
 
@@ -64,6 +68,7 @@ def score(
     text: str | None = None,
     thread: str | None = None,
     now: datetime | None = None,
+    holidays: str | None = None,
     own_domains: Iterable[str] = (),
     on_error: OnError = "raise",
     prefix: str = "",
@@ -77,7 +82,8 @@ def score(
         values, missing = _signals(scorer, table, where["text"])
         return table.with_columns(dict(zip(added, values, strict=True)), missing)
     threads = row_threads(_rows(table, where), own_domains=own_domains, on_error=on_error)
-    rows = [thread_row(one.to_dict()) for one in scorer.analyze_many(threads, now=now)]
+    analyses = scorer.analyze_many(threads, now=now, holidays=holidays)
+    rows = [thread_row(one.to_dict()) for one in analyses]
     columns_of_rows = ([row[name] for row in rows] for name in THREAD_COLUMNS)
     return table.new(dict(zip(added, columns_of_rows, strict=True)))
 

@@ -17,6 +17,7 @@ from customer_nlp import frames
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.artifacts import ModelFolder, model_path, open_model
 from customer_nlp.errors import InvalidRecordError, MissingExtraError
+from customer_nlp.timeline import public_holidays
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -35,6 +36,7 @@ def score(
     thread: str | None = None,
     model: str | Path | None = None,
     now: datetime | None = None,
+    holidays: str | None = None,
     own_domains: Iterable[str] = (),
     on_error: Literal["raise", "skip"] = "raise",
     prefix: str = "",
@@ -48,7 +50,7 @@ def score(
         Nothing is computed until the result is asked for.
     model : str or Path, optional
         As for `customer_nlp.load`; read and verified on the driver.
-    text, thread, now, own_domains, prefix, **columns
+    text, thread, now, holidays, own_domains, prefix, **columns
         As for `Analyzer.score_frame`. All rows of a thread are brought together by one shuffle
         of the columns that are needed; within it they keep their order. The data of a partition
         has to fit the memory of a worker.
@@ -65,15 +67,17 @@ def score(
     Raises
     ------
     MissingExtraError
-        Without pyspark or pyarrow.
+        Without pyspark or pyarrow, or for `holidays` without the library of that name.
     InvalidRecordError
-        For a column that is not there, or one that is in the way.
+        For a column that is not there, one that is in the way, or an unknown country.
 
     Notes
     -----
-    customer_nlp has to be installed where the executors run; the model need not be there.
+    customer_nlp has to be installed where the executors run; the model need not be there. With
+    `holidays`, its extra ``[holidays]`` too.
     """
     types, functions = _pyspark()
+    public_holidays(holidays)  # a wrong country is told here, not by the executors
     if on_error not in ("raise", "skip"):
         raise InvalidRecordError(
             "The on_error must be 'raise' or 'skip': a callable would run on the executors.",
@@ -89,6 +93,7 @@ def score(
             "text": where["text"],
             "thread": thread,
             "now": now,
+            "holidays": holidays,
             "own_domains": tuple(own_domains),
             "on_error": on_error,
             "prefix": prefix,

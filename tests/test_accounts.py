@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import traceback
 from datetime import UTC, datetime, timedelta, timezone
 from functools import reduce
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,9 @@ from hypothesis import strategies as st
 
 from customer_nlp.accounts import FACTS, Account, Contact, Fact, Matter, check, gather, told
 from customer_nlp.analyzer import Analyzer
+from customer_nlp.batch import accounts as gather_file
 from customer_nlp.batch import outreach
+from customer_nlp.cli import main
 from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.records import Message, Thread
 
@@ -117,6 +121,15 @@ def test_merging_depends_on_neither_order_nor_repetition(parts, random):
     assert reduce(Account.merge, parts) == reduce(Account.merge, mixed)
 
 
+@given(st.frozensets(st.builds(Fact, st.just("prefers"), words, st.none() | moments)), st.randoms())
+def test_facts_are_written_in_one_order(facts, random):
+    shown = Account(facts=facts).to_dict()["facts"]
+    mixed = list(facts)
+    random.shuffle(mixed)
+    assert Account(facts=frozenset(mixed)).to_dict()["facts"] == shown
+    assert shown == sorted(shown, key=lambda one: (one["value"], one["at"] or ""))
+
+
 @given(accounts)
 def test_plain_data_of_any_account_comes_back(account):
     assert Account.from_dict(json.loads(json.dumps(account.to_dict()))) == account
@@ -185,7 +198,9 @@ def test_moments_of_accounts_are_aware_and_utc():
     [
         ({"facts": [{"kind": "likes", "value": "tea"}]}, "fact must be one of"),
         ({"threads": [{"open": True}]}, "needs 'at'"),
-        ({"threads": [{"at": "soon"}]}, "ISO 8601"),
+        ({"threads": [{"at": "soon"}]}, "at of a thread must be ISO 8601"),
+        ({"facts": [{"kind": "bought", "expires": 5}]}, "expires of a fact must be .* got int"),
+        ({"contacts": [{"at": "2026-01-01", "about_at": "soon"}]}, "about_at of a contact must be"),
         ({"contacts": [{"kind": "sales"}]}, "needs 'at'"),
         ({"facts": 5}, "facts of an account must be a list; got int"),
         ({"owns": "kettle"}, "owns of an account must be a list; got str"),
@@ -197,6 +212,26 @@ def test_moments_of_accounts_are_aware_and_utc():
 def test_wrong_accounts_say_what_is_wrong(record, match):
     with pytest.raises(InvalidRecordError, match=match):
         Account.from_dict(record)
+
+
+def test_a_wrong_date_is_named_and_not_repeated():
+    record = {"at": "-".join(("canary", "77"))}  # in no line of code that a trace shows
+    with pytest.raises(InvalidRecordError, match="at of a contact must be ISO 8601") as raised:
+        Contact.from_dict(record)
+    assert raised.value.field == "at"
+    assert "canary-77" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_nobody_is_called_on_a_public_holiday(analyzer: Analyzer):
+    pytest.importorskip("holidays")
+    good_friday = datetime(2026, 4, 3, 10, tzinfo=UTC)
+    planned = Contact("sales", "phone", good_friday, "the kettle")
+    for holidays, decision in ((None, "go"), ("DE", "hold"), ("US", "go")):
+        assert analyzer.check_outreach(planned, Account(), holidays=holidays).decision == decision
+    named = Account(facts=frozenset({Fact("prefers", "call me between 9 and 11 in the morning")}))
+    assert analyzer.check_outreach(planned, named, holidays="DE").decision == "go"
+    by_mail = Contact("sales", "email", good_friday, "the kettle")
+    assert analyzer.check_outreach(by_mail, Account(), holidays="DE").decision == "go"
 
 
 def test_the_analyzer_takes_records_and_nothing_else(analyzer: Analyzer):
@@ -364,6 +399,109 @@ def test_a_table_of_contacts_adds_up(tmp_path: Path):
     assert rows[0]["owner"] == "'=cmd"
     rejects = (tmp_path / "o.csv.rejects.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["index"] for line in rejects] == [2, 3]
+    assert json.loads(rejects[1])["reason"].startswith("The at of a contact must be ISO 8601")
+    assert "soon" not in rejects[1]
+
+
+def test_a_table_of_contacts_keeps_holidays(tmp_path: Path, capsys):
+    pytest.importorskip("holidays")
+    planned, known, out = (tmp_path / name for name in ("p.csv", "a.jsonl", "o.csv"))
+    planned.write_text("account,kind,channel,at\njo,sales,phone,2026-04-03T10:00:00Z\n")
+    known.write_text('{"id": "jo"}\n')
+    for given_holidays, code, shown in (
+        ([], 0, "1 go + 0 hold"),
+        (["--holidays", "DE"], 0, "0 go + 1 hold"),
+        (["--holidays", "Atlantis"], 2, "country code"),
+    ):
+        arguments = ["outreach", str(planned), "--accounts", str(known), "--out", str(out)]
+        assert main([*arguments, *given_holidays]) == code
+        told = capsys.readouterr()
+        assert shown in told.out + told.err
+
+
+# -- from threads to a table of contacts --------------------------------------------------------
+
+MAILS = [
+    {"thread": "a", "role": "customer", "sender": "Jo@mill.example", "text": ANGRY,
+     "sent_at": "2026-05-04T09:00:00Z"},
+    {"thread": "b", "role": "customer", "sender": "jo@mill.example", "text":
+     "I sold the dishwasher last year. Secret-1 and secret-2 stay between us.",
+     "sent_at": "2026-03-04T09:00:00Z"},
+    {"thread": "b", "role": "agent", "text": "Canary-77: thank you for telling us.",
+     "sent_at": "2026-03-04T10:00:00Z"},
+    {"thread": "b", "role": "customer", "sender": "jo@mill.example",
+     "text": "Thanks, all is settled.", "sent_at": "2026-03-05T10:00:00Z"},
+    {"thread": "c", "role": "customer", "sender": "amy@mill.example", "text":
+     "Thank you, it works perfectly now.", "sent_at": "2026-03-06T10:00:00Z"},
+    {"thread": "d", "role": "customer", "text": "No sender here.",
+     "sent_at": "2026-03-06T10:00:00Z"},
+]  # fmt: skip
+
+
+def _table(path: Path, rows: list[dict[str, str]], *more: str) -> Path:
+    path.write_text("\n".join([*map(json.dumps, rows), *more]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_from_the_shell_to_decisions(tmp_path: Path, capsys):
+    source = _table(tmp_path / "in.jsonl", MAILS, "{broken canary-77")
+    known, planned, out = (tmp_path / name for name in ("a.jsonl", "p.csv", "o.csv"))
+    now = ["--now", "2026-05-05T09:00:00Z"]
+    assert main(["accounts", str(source), "--out", str(known), *now]) == 0
+    shown = capsys.readouterr().out
+    assert "7 messages read = 6 in 4 threads + 1 rejected" in shown
+    assert "2 accounts; 1 threads name no customer" in shown
+    rejects = tmp_path / "a.jsonl.rejects.jsonl"
+    written = known.read_text(encoding="utf-8")
+    for kept_out in ("canary-77", "secret-1", "no sender"):
+        assert kept_out not in (shown + written + rejects.read_text()).lower()
+    read = [Account.from_dict(json.loads(line)) for line in written.splitlines()]
+    assert [one.id for one in read] == ["amy@mill.example", "jo@mill.example"]
+    assert [fact.kind for fact in read[1].facts] == ["no_longer_owns"]
+    planned.write_text(
+        "account,kind,channel,at,about\n"
+        "Amy@mill.example,sales,email,2026-06-02T10:00:00Z,kettle\n"
+        "jo@mill.example,sales,email,2026-05-05T10:00:00Z,kettle\n"
+        "jo@mill.example,renewal,email,2026-05-05T10:00:00Z,dishwasher\n"
+    )
+    assert main(["outreach", str(planned), "--accounts", str(known), "--out", str(out)]) == 0
+    decided = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+    assert [one["decision"] for one in decided] == ["go", "hold", "correct_record"]
+    assert {"a.jsonl", "a.jsonl.rejects.jsonl"} == {
+        path.name for path in tmp_path.iterdir() if "a.jsonl" in path.name
+    }  # nothing under way is left
+
+
+def test_accounts_are_the_same_bytes_in_any_order_of_sources(analyzer: Analyzer, tmp_path: Path):
+    parts = [
+        _table(tmp_path / f"{name}.jsonl", [one for one in MAILS if one["thread"] == name])
+        for name in "abcd"
+    ]
+    outs = []
+    for number in range(3):
+        Random(number).shuffle(parts)
+        out = tmp_path / f"out{number}.jsonl"
+        summary = gather_file([*parts, parts[0]], out, analyzer=analyzer)  # one of them twice
+        assert (summary.accounts, summary.rejected) == (2, 0)
+        outs.append(out.read_bytes())
+    whole = tmp_path / "whole.jsonl"
+    gather_file([_table(tmp_path / "in.jsonl", MAILS)], whole, analyzer=analyzer)
+    assert {*outs} == {whole.read_bytes()}
+
+
+def test_accounts_that_cannot_be_written(analyzer: Analyzer, tmp_path: Path):
+    source, out = _table(tmp_path / "in.jsonl", MAILS), tmp_path / "out.jsonl"
+    with pytest.raises(InvalidRecordError, match=r"must end with \.jsonl"):
+        gather_file([source], tmp_path / "out.csv", analyzer=analyzer)
+    with pytest.raises(InvalidRecordError, match="another file than the sources"):
+        gather_file([source], source, analyzer=analyzer)
+    with pytest.raises(SourceError, match="no such file"):
+        gather_file([source, tmp_path / "none.mbox"], out, analyzer=analyzer)
+    out.write_text("as it was")
+    with pytest.raises(InvalidRecordError, match="country code"):
+        gather_file([source], out, analyzer=analyzer, holidays="Atlantis")
+    assert out.read_text() == "as it was"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
 
 
 def test_tables_that_cannot_be_decided_on(tmp_path: Path):

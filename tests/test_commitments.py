@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ from customer_nlp.errors import MissingExtraError
 from customer_nlp.records import COMMITMENT_STATES, Commitment, Message, Zone
 from customer_nlp.timeline import _undertakings
 from customer_nlp.timeline._commitments import commitments
-from customer_nlp.timeline._dates import Words, business_days, find_moments
+from customer_nlp.timeline._dates import Words, business_days, find_moments, public_holidays
 
 SENT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)  # a Tuesday
 
@@ -191,6 +192,17 @@ def test_holidays_move_working_days() -> None:
     assert one.due == at(4, 7)
     with pytest.raises(ValueError, match="country code"):
         commitments([message], holidays_of="XX")
+
+
+def test_holidays_are_whole_whoever_asks_first() -> None:
+    pytest.importorskip("holidays")
+    closed, new_year = public_holidays("DE"), date(2031, 1, 1)
+    with ThreadPoolExecutor(8) as pool:
+        asked = list(pool.map(closed.__contains__, [new_year] * 64))
+    assert all(asked)
+    assert date(2031, 1, 2) not in closed
+    assert date(1, 1, 1) not in closed
+    assert public_holidays(None) == ()
 
 
 PIECES = st.sampled_from(

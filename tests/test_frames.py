@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from customer_nlp import batch, frames
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.errors import InvalidRecordError, ParseError
+from customer_nlp.readers import row_threads
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -77,6 +78,29 @@ def test_threads_are_what_score_writes(analyzer: Analyzer, kind, tmp_path: Path)
         written = list(csv.DictReader(handle))
     for name, values in columns.items():
         assert ["" if pd.isna(v) else str(v) for v in values] == [row[name] for row in written]
+
+
+def test_public_holidays_count_in_frames_too(analyzer: Analyzer):
+    pytest.importorskip("holidays")
+    table = {
+        "ticket_id": ["t", "t"],
+        "who": ["customer", "agent"],
+        "body": ["Where is my order?", "I'll call you within 1 working day."],
+        "sent_at": [datetime(2026, 4, 2, hour, tzinfo=UTC) for hour in (9, 10)],
+    }
+    now, told = datetime(2026, 4, 7, 12, tzinfo=UTC), []  # the Tuesday after Easter
+    for holidays in (None, "DE"):
+        scored = analyzer.score_frame(
+            pd.DataFrame(table), thread="ticket_id", role="who", now=now, holidays=holidays
+        )
+        [analysis] = analyzer.analyze_many(
+            row_threads(dict(zip(("thread", "role", "text", "sent_at"), row, strict=True))
+                        for row in zip(*table.values(), strict=True)),
+            now=now, holidays=holidays,
+        )  # fmt: skip
+        told.append(scored.iloc[0].to_dict())
+        assert told[-1]["because"] == frames.thread_row(analysis.to_dict())["because"]
+    assert told[0] != told[1]  # a promise is broken, or still due
 
 
 @kinds

@@ -26,6 +26,7 @@ from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.serve._guard import Keys
 from customer_nlp.serve._settings import Settings, settings_table
 from customer_nlp.serve._store import Store
+from customer_nlp.serve.app import create_app
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORING = ("/v1/analyze", "/v1/signals", "/v1/review", "/v1/outreach")
@@ -346,6 +347,32 @@ def test_health_and_metrics(service: Service) -> None:
 
 
 # -- settings -----------------------------------------------------------------------------------
+
+
+def test_public_holidays_are_kept_by_the_whole_service(analyzer: Analyzer, tmp_path: Path) -> None:
+    pytest.importorskip("holidays")
+    with pytest.raises(InvalidRecordError, match="country code"):
+        create_app(environment={"CUSTOMER_NLP_HOLIDAYS": "Atlantis"}, analyzer=analyzer)
+    turns = [("customer", "Where is my order?"), ("agent", "I'll call you within 1 working day.")]
+    thread = {"messages": [
+        {"role": role, "text": text, "sent_at": f"2026-04-02T{hour}:00:00Z"}
+        for hour, (role, text) in enumerate(turns, 10)
+    ]}  # fmt: skip
+    planned = {"kind": "sales", "channel": "phone", "at": "2026-04-03T10:00:00Z"}
+    with serving(analyzer, tmp_path, CUSTOMER_NLP_HOLIDAYS="DE") as service:
+        key = service.key()
+        asked = {"thread": thread, "now": "2026-04-07T12:00:00Z"}  # the Tuesday after Easter
+        found = service.client.post("/v1/analyze", json=asked, headers=key).json()
+        assert [one["due"][:10] for one in found["commitments"]] == ["2026-04-07"]
+        asked = {"planned": planned, "account": {"id": "jo"}}
+        found = service.client.post("/v1/outreach", json=asked, headers=key).json()
+        assert found["reasons"] == ["outside_window"]
+        promise = comment(1, turns[1][1], staff=True).replace(b"2026-03-02T", b"2026-04-02T")
+        assert service.hook(promise).status_code == 202
+        service.worked_off()
+        kept = service.store.of("default").thread("zendesk/1")
+        assert kept is not None
+        assert kept.analysis["commitments"][0]["due"][:10] == "2026-04-07"
 
 
 def test_settings_come_from_the_environment_or_files(tmp_path: Path) -> None:

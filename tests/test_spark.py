@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 
 import pytest
 
@@ -73,7 +74,8 @@ def test_rows_are_scored_as_on_one_machine(session, analyzer: Analyzer):
 def test_threads_are_scored_as_on_one_machine(session, analyzer: Analyzer):
     data = _messages(40)
     now = datetime(2026, 3, 5, tzinfo=UTC)
-    options = {"thread": "ticket", "now": now, "on_error": "skip"}
+    holidays = "JP" if find_spec("holidays") else None
+    options = {"thread": "ticket", "now": now, "on_error": "skip", "holidays": holidays}
     scored = spark.score(_frame(session, data), **options)
     assert dict(scored.dtypes)["contacts"] == "bigint"
     found = {row["thread_id"]: row.asDict() for row in scored.collect()}
@@ -118,6 +120,12 @@ def test_wrong_columns_are_told_before_anything_runs(session):
         spark.score(frame.withColumnRenamed("role", "billing"))
     with pytest.raises(InvalidRecordError, match="callable would run on the executors"):
         spark.score(frame, on_error=print)
+
+
+def test_an_unknown_country_is_told_before_anything_runs():
+    pytest.importorskip("holidays")
+    with pytest.raises(InvalidRecordError, match="country code"):
+        spark.score(None, thread="ticket", holidays="Atlantis")
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

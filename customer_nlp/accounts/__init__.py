@@ -2,7 +2,14 @@
 
 from customer_nlp.accounts._facts import FACTS, Fact, told
 from customer_nlp.accounts._outreach import REASONS, OutreachCheck, check
-from customer_nlp.accounts._records import Account, Contact, Matter, Standing, gather
+from customer_nlp.accounts._records import (
+    Account,
+    Contact,
+    Matter,
+    Standing,
+    customer_of,
+    gather,
+)
 
 __all__ = [
     "FACTS",
@@ -14,6 +21,7 @@ __all__ = [
     "OutreachCheck",
     "Standing",
     "check",
+    "customer_of",
     "gather",
     "told",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from customer_nlp.accounts._facts import Fact
@@ -64,7 +64,7 @@ class OutreachCheck:
         }
 
 
-def check(planned: Contact, account: Account) -> OutreachCheck:
+def check(planned: Contact, account: Account, *, closed: Container[date] = ()) -> OutreachCheck:
     """Say whether a planned sales, renewal, survey or follow-up contact should be made now.
 
     Parameters
@@ -73,6 +73,8 @@ def check(planned: Contact, account: Account) -> OutreachCheck:
         What, how and when.
     account : Account
         What is known.
+    closed : container of date, optional
+        Public holidays, on which nobody is called who did not name hours of their own.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def check(planned: Contact, account: Account) -> OutreachCheck:
         ``correct_record`` when what we believe of them is untrue, ``hold`` when now is the wrong
         time or way, else ``go``. Cost: linear in the account.
     """
-    found = set(_against(planned, account))
+    found = set(_against(planned, account, closed))
     reasons = tuple(name for name in REASONS if name in found) or ("nothing_against_it",)
     decision = "hold" if found else "go"
     if _CORRECTS & found or (found == {"stale_reason"} and _settled_already(planned, account)):
@@ -88,7 +90,7 @@ def check(planned: Contact, account: Account) -> OutreachCheck:
     return OutreachCheck(decision, reasons, tuple(REASONS[name] for name in reasons))
 
 
-def _against(planned: Contact, account: Account) -> Iterator[str]:
+def _against(planned: Contact, account: Account, closed: Container[date]) -> Iterator[str]:
     now = planned.at
     about = _subject(planned, account)
     if any(_same_thing(fact.value, about) for fact in account.known("no_longer_owns", now)):
@@ -110,7 +112,7 @@ def _against(planned: Contact, account: Account) -> Iterator[str]:
     lately = [c for c in account.contacts if timedelta() <= now - c.at <= timedelta(OFTEN_DAYS)]
     if len(lately) > OFTEN_CONTACTS:
         yield "too_often"
-    if planned.channel == "phone" and _outside_window(planned, account):
+    if planned.channel == "phone" and _outside_window(planned, account, closed):
         yield "outside_window"
 
 
@@ -159,7 +161,7 @@ def _asked_for(matter: Matter, planned: Contact) -> bool:
     )
 
 
-def _outside_window(planned: Contact, account: Account) -> bool:
+def _outside_window(planned: Contact, account: Account, closed: Container[date]) -> bool:
     local = account.local(planned.at)
     wishes = [
         window
@@ -168,7 +170,8 @@ def _outside_window(planned: Contact, account: Account) -> bool:
     ]
     if wishes:
         return not any(window.holds(local) for window in wishes)
-    return local.weekday() >= 5 or not CALL_HOURS[0] <= local.hour < CALL_HOURS[1]
+    working = local.weekday() < 5 and local.date() not in closed
+    return not (working and CALL_HOURS[0] <= local.hour < CALL_HOURS[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from customer_nlp.codebook import MAX_GRADE
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import Analysis, Thread, utc
 
-__all__ = ["Account", "Contact", "Matter", "Standing", "gather"]
+__all__ = ["Account", "Contact", "Matter", "Standing", "customer_of", "gather"]
 
 #: After this time what a customer showed counts half.
 HALF_LIFE_DAYS: Final = 60.0
@@ -111,7 +112,7 @@ class Contact:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Contact:
         """Build a contact from plain data; unknown keys are ignored."""
-        at = _moment(record.get("at"))
+        at = _moment(record, "at", of="contact")
         if at is None:
             raise InvalidRecordError("A contact needs 'at', a date and time.", field="at")
         return cls(
@@ -119,7 +120,7 @@ class Contact:
             str(record.get("channel") or "phone").strip().lower(),
             at,
             str(record.get("about") or ""),
-            _moment(record.get("about_at")),
+            _moment(record, "about_at", of="contact"),
             str(record.get("text") or ""),
         )
 
@@ -281,9 +282,9 @@ class Account:
             Fact(
                 str(one.get("kind")),
                 str(one.get("value") or ""),
-                _moment(one.get("at")),
+                _moment(one, "at", of="fact"),
                 one.get("source"),
-                _moment(one.get("expires")),
+                _moment(one, "expires", of="fact"),
                 one.get("start"),
                 one.get("end"),
             )
@@ -293,7 +294,7 @@ class Account:
             facts |= {Fact("customer_since", str(record["customer_since"]))}
         matters = []
         for one in _mappings(record, "threads"):
-            at = _moment(one.get("at"))
+            at = _moment(one, "at", of="thread")
             if at is None:
                 raise InvalidRecordError("A thread of an account needs 'at'.", field="at")
             matters.append(
@@ -332,7 +333,7 @@ class Account:
                     "start": one.start,
                     "end": one.end,
                 }
-                for one in sorted(self.facts, key=lambda f: (f.kind, f.value, f.source or ""))
+                for one in sorted(self.facts, key=_in_order)
             ],
             "threads": [
                 {
@@ -353,6 +354,23 @@ class Account:
         return f"Account(facts={len(self.facts)}, matters={len(self.matters)})"
 
 
+def customer_of(thread: Thread) -> str:
+    """Return whose account a thread belongs to.
+
+    Parameters
+    ----------
+    thread : Thread
+        Any.
+
+    Returns
+    -------
+    str
+        The address or name of the customer's first message with one, in lower case; else ``""``.
+    """
+    senders = (one.sender for one in thread.messages if one.role == "customer" and one.sender)
+    return next(senders, "").strip().lower()
+
+
 def gather(pairs: Iterable[tuple[Thread, Analysis | None]]) -> dict[str, Account]:
     """Gather accounts from threads, one a customer.
 
@@ -364,16 +382,20 @@ def gather(pairs: Iterable[tuple[Thread, Analysis | None]]) -> dict[str, Account
     Returns
     -------
     dict of str to Account
-        By the address or name of the customer's first message, in lower case; threads without one
-        are left out. Memory: the accounts.
+        By `customer_of`; threads of nobody known are left out. Cost: linear in the text, also for
+        a customer of many threads. Memory: the accounts.
     """
-    accounts: dict[str, Account] = {}
+    found: defaultdict[str, tuple[set[Fact], list[Matter]]] = defaultdict(lambda: (set(), []))
     for thread, analysis in pairs:
-        senders = (one.sender for one in thread.messages if one.role == "customer" and one.sender)
-        who = next(senders, "").strip().lower()
-        if who:
-            accounts[who] = accounts.get(who, Account(who)).learn(thread, analysis)
-    return accounts
+        if who := customer_of(thread):
+            facts, matters = found[who]
+            facts |= told(thread)
+            matter = None if analysis is None else _matter(thread, analysis)
+            matters += () if matter is None else (matter,)
+    return {
+        who: Account(who, frozenset(facts), tuple(matters)).merge(Account(who))
+        for who, (facts, matters) in found.items()
+    }
 
 
 def _matter(thread: Thread, analysis: Analysis) -> Matter | None:
@@ -434,23 +456,33 @@ def _key(matter: Matter) -> tuple[datetime, str, bool, int, int, str]:
     )  # fmt: skip
 
 
+def _in_order(fact: Fact) -> tuple[str, ...]:
+    """Return a key by which facts stand in one order, whatever that of the set."""
+    rest = (fact.source, _iso(fact.at), _iso(fact.expires), fact.start, fact.end)
+    return (fact.kind, fact.value, *("" if one is None else str(one) for one in rest))
+
+
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def _moment(value: object) -> datetime | None:
+def _moment(record: Mapping[str, Any], name: str, *, of: str) -> datetime | None:
+    """Return a moment of a record; errors say which it is, and nothing of what it holds."""
+    value = record.get(name)
     if value is None or value == "":
         return None
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
-        except ValueError as error:
+        except ValueError:
             raise InvalidRecordError(
-                "A date of an account must be ISO 8601, such as 2026-03-02T09:00:00Z.", field="at"
-            ) from error
+                f"The {name} of a {of} must be ISO 8601, such as 2026-03-02T09:00:00Z; got other "
+                "words.",
+                field=name,
+            ) from None  # the cause would repeat them
     if not isinstance(value, datetime):
         raise InvalidRecordError(
-            f"A date of an account must be a datetime or ISO 8601; got {type(value).__name__}.",
-            field="at",
+            f"The {name} of a {of} must be a datetime or ISO 8601; got {type(value).__name__}.",
+            field=name,
         )
     return value if value.tzinfo else value.replace(tzinfo=UTC)

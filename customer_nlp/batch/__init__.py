@@ -1,6 +1,7 @@
 """Sources to sinks: whole inboxes scored, nothing lost, the same bytes however it is run.
 
-`score` and `outreach` are the public face. Below: ``_summary`` (what became of every record),
+`score`, `accounts` and `outreach` are the public face. Below: ``_inputs`` (what is read),
+``_summary`` (what became of every record),
 ``_sinks`` (records to bytes), ``_spool`` (output under way, safe against a kill), ``_rejects``,
 ``_stamps`` (is a source still what it was) and ``_since`` (what changed since the last run).
 """
@@ -25,25 +26,27 @@ from typing import Any, Final, NamedTuple
 
 from customer_nlp.analyzer import Analyzer, load
 from customer_nlp.artifacts import MANIFEST
+from customer_nlp.batch._accounts import AccountsSummary, accounts
+from customer_nlp.batch._inputs import Input, open_inputs
 from customer_nlp.batch._outreach import OutreachSummary, outreach
 from customer_nlp.batch._rejects import RejectsFile, rejects_path
 from customer_nlp.batch._since import Since
 from customer_nlp.batch._sinks import PARTITIONS, Sink, sink_for
-from customer_nlp.batch._spool import Spool, keep_apart
-from customer_nlp.batch._stamps import Stamp, check_unbroken, stamp
+from customer_nlp.batch._spool import Spool
 from customer_nlp.batch._summary import Progress, Summary
-from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceError
+from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.policy import Policy
-from customer_nlp.readers import Threads, is_on_server, read
 from customer_nlp.records import Thread
 from customer_nlp.redact import redact as redact_thread
 from customer_nlp.timeline import LEAD_HOURS
 
 __all__ = [
     "PARTITIONS",
+    "AccountsSummary",
     "OutreachSummary",
     "Progress",
     "Summary",
+    "accounts",
     "outreach",
     "score",
 ]
@@ -148,11 +151,8 @@ def score(
         raise InvalidRecordError(
             "The raw records hold what is to be masked; choose redact or keep_raw.", field="redact"
         )
-    names = [os.fsdecode(source) for source in sources]
     state = Path(since_state) if since_state is not None else None
-    paths = [Path(name) for name in names if not is_on_server(name)]
-    keep_apart([target, rejects_path(target), *([state] if state else [])], paths)
-    _LOG.info("reading %d sources, jobs %d", len(names), jobs)
+    _LOG.info("reading %d sources, jobs %d", len(sources), jobs)
     domains = tuple(own_domains)
     if policy is not None and policy.calls_per_day is not None:
         raise InvalidRecordError(
@@ -166,15 +166,11 @@ def score(
     }  # fmt: skip
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectsFile(target))
-        # every source is opened before anything is written: a wrong name costs nothing
-        inputs = []
-        for name in names:
-            threads = read(
-                name, format, own_domains=domains, on_error=rejects.add, keep_raw=keep_raw,
-                keep_mails=f"{state or target}.mails",
-            )  # fmt: skip
-            stack.callback(threads.close)
-            inputs.append(_input(name, threads))
+        inputs = open_inputs(
+            stack, sources, [target, rejects_path(target), *([state] if state else [])],
+            format=format, own_domains=domains, on_error=rejects.add, keep_raw=keep_raw,
+            keep_mails=f"{state or target}.mails",
+        )  # fmt: skip
         scorer = _Scorer(analyzer, model, jobs, _Work(sink.encode, redact, options))
         # plain data: the order of a set, and so its repr, differs from process to process
         stated = options | {"policy": policy and policy.to_dict()}
@@ -199,39 +195,6 @@ def score(
 def _digest(*values: object) -> str:
     said = json.dumps([str(value) for value in values])
     return hashlib.sha256(said.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """One source: where it is, what is read of it, and what it looked like before."""
-
-    key: str
-    name: str
-    threads: Threads
-    stamp: Stamp
-    path: Path | None  # of what may change while it is read
-
-    def __iter__(self) -> Iterator[Thread]:
-        try:
-            yield from self.threads
-        except CustomerNlpError:
-            raise
-        except OSError as error:
-            raise SourceError(
-                f"The source cannot be read on: {error.strerror or type(error).__name__}. Check "
-                "the disk or the network, then run again.",
-                source=self.threads.source,
-            ) from error
-        if self.path is not None:
-            check_unbroken(self.path, self.stamp)
-
-
-def _input(name: str, threads: Threads) -> _Input:
-    if fetched := threads.snapshot:
-        seen = Stamp(fetched.bytes, 0, 0, fetched.digest)
-        return _Input(fetched.key, threads.source, threads, seen, None)
-    path = Path(name)
-    return _Input(str(path.absolute()), path.name, threads, stamp(path), path)
 
 
 class _Scored(NamedTuple):
@@ -355,7 +318,7 @@ class _Run:
 
     target: Path
     sink: Sink
-    inputs: list[_Input]
+    inputs: list[Input]
     scorer: _Scorer
     rejects: RejectsFile
     since: Since | None

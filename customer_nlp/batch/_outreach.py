@@ -7,17 +7,19 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from customer_nlp.accounts import Account, Contact, check
 from customer_nlp.batch._rejects import RejectsFile, rejects_path
 from customer_nlp.batch._sinks import csv_block
-from customer_nlp.batch._spool import fresh, in_place, keep_apart, said_plainly
+from customer_nlp.batch._spool import keep_apart, written
 from customer_nlp.errors import InvalidRecordError, ParseError, SourceError
+from customer_nlp.timeline import public_holidays
 
 __all__ = ["OutreachSummary", "outreach"]
 
@@ -63,6 +65,8 @@ def outreach(
     planned: str | os.PathLike[str],
     accounts: str | os.PathLike[str],
     out: str | os.PathLike[str],
+    *,
+    holidays: str | None = None,
 ) -> OutreachSummary:
     """Decide on a table of planned contacts.
 
@@ -72,10 +76,13 @@ def outreach(
         CSV in UTF-8 with the columns ``account, kind, channel, at`` and, where known, ``about,
         about_at, text``; others are kept.
     accounts : path
-        JSON Lines: one `Account.to_dict` a line.
+        JSON Lines: one `Account.to_dict` a line, as `accounts` writes them; of lines with the same
+        id all count.
     out : path
         CSV: the columns of `planned`, then ``decision, reasons, because``. Rows that cannot be
         decided stand in ``<out>.rejects.jsonl``.
+    holidays : str, optional
+        Country on whose public holidays nobody is called, such as ``"GB"``.
 
     Returns
     -------
@@ -87,13 +94,16 @@ def outreach(
     SourceError
         When a file cannot be read or written.
     InvalidRecordError
-        For an account that is none, or a table without the columns that are needed.
+        For an account that is none, a table without the columns that are needed, or an unknown
+        country.
+    MissingExtraError
+        When `holidays` is given without the library of that name.
     """
     target, source = Path(out), os.fspath(planned)
     keep_apart([target, rejects_path(target)], [Path(planned), Path(accounts)])
+    closed = public_holidays(holidays)
     known = _accounts(Path(accounts))
     summary = OutreachSummary()
-    aside = target.with_name(f".{target.name}.part")
     with _said_unreadable(source), Path(planned).open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         columns = list(rows.fieldnames or ())
@@ -103,54 +113,35 @@ def outreach(
                 "one is missing. Name them in the first line.",
                 field="planned",
             )
-        with RejectsFile(target) as rejects, _written(aside, target) as write:
-            write([*columns, *_DECIDED])
+        with RejectsFile(target) as rejects, written(target) as write:
+            write(csv_block(iter([[*columns, *_DECIDED]])))
             for index, row in enumerate(rows):
                 try:
-                    decided = _decided(row, known, summary)
+                    decided = _decided(row, known, closed, summary)
                 except InvalidRecordError as error:
                     digest = hashlib.sha256(repr(sorted(row.items(), key=str)).encode()).hexdigest()
                     rejects.add(ParseError(source, index, str(error), sha256=digest))
                 else:
-                    write([*(row[name] for name in columns), *decided])
+                    write(csv_block(iter([[*(row[name] for name in columns), *decided]])))
             rejects.in_place()
             summary.rejected, summary.reasons = rejects.count, rejects.reasons
     return summary
-
-
-@contextmanager
-def _written(aside: Path, target: Path) -> Iterator[Callable[[Sequence[object]], None]]:
-    """Write rows aside and put the file in place when all of it is on the disk."""
-    aside.unlink(missing_ok=True)
-    with said_plainly(target):
-        handle = fresh(aside)
-    try:
-        with handle:
-
-            def write(row: Sequence[object]) -> None:
-                with said_plainly(target):
-                    handle.write(csv_block(iter([row])))
-
-            yield write
-            with said_plainly(target):
-                handle.flush()
-                os.fsync(handle.fileno())
-                in_place(aside, target)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 _DECIDED: Final = ("decision", "reasons", "because")
 
 
 def _decided(
-    row: dict[str, Any], known: dict[str, Account], summary: OutreachSummary
+    row: dict[str, Any],
+    known: dict[str, Account],
+    closed: Container[date],
+    summary: OutreachSummary,
 ) -> tuple[str, str, str]:
     account = known.get((row["account"] or "").strip().lower())
     if account is None:
         raise InvalidRecordError("No such account is known.", field="account")
-    result = check(Contact.from_dict({k: v for k, v in row.items() if k and v}), account)
+    planned = Contact.from_dict({k: v for k, v in row.items() if k and v})
+    result = check(planned, account, closed=closed)
     summary.decisions[result.decision] += 1
     if result.decision != "go":
         summary.held.update(result.reasons)

@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 from customer_nlp.errors import InvalidRecordError, SourceError
 
-__all__ = ["Spool", "fresh", "in_place", "keep_apart", "said_plainly"]
+__all__ = ["Spool", "fresh", "in_place", "keep_apart", "said_plainly", "written"]
 
 _CHECK_CHARS: Final = 16
 
@@ -54,6 +54,29 @@ def in_place(aside: Path, target: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def written(target: Path) -> Iterator[Callable[[bytes], None]]:
+    """Write a file aside, in one go, and put it in place when all of it is on the disk."""
+    aside = target.with_name(f".{target.name}.part")
+    with said_plainly(target):
+        handle = fresh(aside)
+    try:
+        with handle:
+
+            def write(block: bytes) -> None:
+                with said_plainly(target):
+                    handle.write(block)
+
+            yield write
+            with said_plainly(target):
+                handle.flush()
+                os.fsync(handle.fileno())
+                in_place(aside, target)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 class Spool:

@@ -47,6 +47,11 @@ class Settings:
     processes: int = _setting(1, "processes that answer requests, one a core at most")
     workers: int = _setting(1, "threads a process that work off the queue")
     model: str = _setting("en", "name of a shipped model, or a model folder")
+    holidays: str = _setting(
+        "",
+        "country whose public holidays are no working days, such as `GB`; needs the extra "
+        "`[holidays]`",
+    )
     public_url: str = _setting(
         "", "this service as helpdesks write it, such as `https://nlp.example`; HubSpot signs it"
     )

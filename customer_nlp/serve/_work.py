@@ -94,7 +94,7 @@ class Workers:
     write_back : WriteBack
         What follows from an analysis.
     settings : Settings
-        ``workers, lease_seconds, attempts, retention_days`` and ``shutdown_seconds``.
+        ``workers, lease_seconds, attempts, retention_days, shutdown_seconds`` and ``holidays``.
     count : callable, optional
         Told the outcome of each job: ``done, later, dead``.
     """
@@ -216,7 +216,9 @@ class Workers:
             if known and thread == known.thread:
                 kept, follow = None, []  # every message was scored before
             else:
-                record = self._analyzer.analyze(thread, now=self._now()).to_dict()
+                record = self._analyzer.analyze(
+                    thread, now=self._now(), holidays=self._settings.holidays or None
+                ).to_dict()
                 version = known.version + 1 if known else 1
                 kept = KeptThread(identifier, thread, record, stake(record), version)
                 follow = list(self._write_back.plan(job.tenant, job.platform, identifier, record))

@@ -51,6 +51,7 @@ from customer_nlp.serve._page import render, thread_path
 from customer_nlp.serve._store import ApiKey, NewJob, Store, TenantStore
 from customer_nlp.serve._work import Workers
 from customer_nlp.serve._writeback import WriteBack
+from customer_nlp.timeline import public_holidays
 
 __all__ = ["create_app", "run"]
 
@@ -113,6 +114,7 @@ def create_app(
     """
     known = os.environ if environment is None else environment
     settings = settings or Settings.from_environment(known)
+    public_holidays(settings.holidays or None)  # an unknown country shows before we listen
     store = store or Store(settings.database)
     analyzer = analyzer or load(settings.model)
     metrics = Metrics()
@@ -296,7 +298,9 @@ def _add_scoring(app: FastAPI) -> None:
     @app.post("/v1/analyze", responses=_KEYED, tags=["scoring"])
     def analyze(body: AnalyzeIn, request: Request, _: _Scoring) -> Response:
         """Say what a thread shows and what to do next."""
-        found = _service(request).analyzer.analyze(_threadlike(body.thread), now=body.now)
+        service = _service(request)
+        holidays = service.settings.holidays or None
+        found = service.analyzer.analyze(_threadlike(body.thread), now=body.now, holidays=holidays)
         return _json(found.to_dict())
 
     @app.post("/v1/signals", responses=_KEYED, tags=["scoring"])
@@ -321,7 +325,10 @@ def _add_scoring(app: FastAPI) -> None:
         """Say whether a planned contact should be made."""
         planned = Contact.from_dict(body.planned.model_dump())
         account = Account.from_dict(body.account.model_dump())
-        return _json(_service(request).analyzer.check_outreach(planned, account).to_dict())
+        service = _service(request)
+        holidays = service.settings.holidays or None
+        found = service.analyzer.check_outreach(planned, account, holidays=holidays)
+        return _json(found.to_dict())
 
 
 # -- webhooks -----------------------------------------------------------------------------------

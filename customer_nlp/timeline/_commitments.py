@@ -76,7 +76,7 @@ def commitments(
     -----
     Linear in the text. Later messages change states only, never which commitments are found.
     """
-    followed = Commitments(closed=public_holidays(holidays_of) if holidays_of else (), zone=zone)
+    followed = Commitments(closed=public_holidays(holidays_of), zone=zone)
     for message in messages:
         followed.add(message)
     return followed.at(now, lead_hours=lead_hours)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from customer_nlp.errors import InvalidRecordError, MissingExtraError
@@ -185,12 +185,12 @@ def may_hold_time(text: str, keys: frozenset[str] | None = None) -> bool:
     return (keys is None or _TRIGGER.may(keys)) and _TRIGGER.search(text) is not None
 
 
-def public_holidays(country: str) -> Container[date]:
-    """Return the public holidays of a country.
+def public_holidays(country: str | None) -> Container[date]:
+    """Return the public holidays of a country; without one, none.
 
     Parameters
     ----------
-    country : str
+    country : str or None
         ISO 3166 code as the library ``holidays`` takes it, such as ``"GB"``.
 
     Raises
@@ -202,28 +202,43 @@ def public_holidays(country: str) -> Container[date]:
 
     Notes
     -----
-    A year is looked up when it is first asked about, once a process.
+    A year is looked up when it is first asked about, and remembered; threads may share them.
     """
+    if country is None:
+        return ()
     try:
         import holidays  # noqa: F401 - whether it is there, before what is remembered
     except ImportError as error:
         raise MissingExtraError("holidays", "holidays") from error
     try:
-        return _calendar(country)
+        _holidays_of(country, _ANY_YEAR)
     except (NotImplementedError, TypeError) as error:
         raise InvalidRecordError(
             "The holidays must be a country code that the library holidays knows, "
             "such as 'GB'; got another.",
             field="holidays",
         ) from error
+    return _Holidays(country)
 
 
-@cache
-def _calendar(country: str) -> Container[date]:
+@dataclass(frozen=True, slots=True)
+class _Holidays:
+    country: str
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and day in _holidays_of(self.country, day.year)
+
+
+#: To find out whether a country is known.
+_ANY_YEAR: Final = 2026
+
+
+@lru_cache(maxsize=1024)
+def _holidays_of(country: str, year: int) -> frozenset[date]:
+    """Return a whole year; the library's own calendar fills up while other threads read it."""
     import holidays
 
-    calendar: Container[date] = holidays.country_holidays(country)
-    return calendar
+    return frozenset(holidays.country_holidays(country, years=year))
 
 
 def business_days(start: date, count: int, closed: Container[date] = ()) -> date:
