@@ -249,7 +249,7 @@ class _Message:
         vocabulary, folds = Vocabulary(self._students.tokens), self._linear.folds
         logits = np.zeros((len(known), len(OUTPUTS)), np.float32)
         for fold in range(FOLDS):
-            ours = np.flatnonzero(folds == fold)
+            ours = np.flatnonzero(folds == fold).tolist()
             tokens = TokenIds.of([known[i].text for i in ours], vocabulary)
             logits[ours] = Network(_packed(self._students.arrays[fold])).logits(tokens)
         return logits

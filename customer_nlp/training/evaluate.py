@@ -334,7 +334,9 @@ def _where_judged(y: Floats, p: Floats, groups: Sequence[str]) -> str:
     kept = np.flatnonzero(~np.isnan(p))
     if len(kept) < LEAST_JUDGED * len(y):
         return "–"
-    found = interval(lambda r: average_precision(y[kept][r], p[kept][r]), [groups[i] for i in kept])
+    found = interval(
+        lambda r: average_precision(y[kept][r], p[kept][r]), [groups[i] for i in kept.tolist()]
+    )
     return str(found) if len(kept) == len(y) else f"{found} on {len(kept)}"
 
 
