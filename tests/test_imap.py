@@ -137,7 +137,8 @@ def test_starttls(mailbox: Mailbox):
 
 def test_explain_shows_a_thread(mailbox: Mailbox, capsys: pytest.CaptureFixture[str]):
     assert main(["explain", mailbox.url(), "--thread", "3@kunde.example"]) == 0
-    assert "The canary kettle 3 does not work" in capsys.readouterr().out
+    unmarked = re.sub(r"⟦[\w, ]+: |⟧", "", capsys.readouterr().out)
+    assert "The canary kettle 3 does not work" in unmarked
 
 
 # -- what is refused ----------------------------------------------------------------------------
