@@ -58,7 +58,7 @@ HEADS: Final = ("actions", "review")
 def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     """Fit everything and write the model folder. Cost: a quarter of an hour on two cores."""
     rows = examples(corpus)
-    message = _message(corpus, rows, soft)
+    message = _message(corpus, rows, soft, anew=True)
     files = message.files(None) | _head_files(message, corpus, HEADS)
     about = _about(corpus, rows) | {"metrics": {"held_out_f1": message.held_out_f1}}
     write_model(out, name=NAME, version=VERSION, files=files, about=about)
@@ -73,14 +73,14 @@ def refit(out: Path, corpus: Corpus, soft: SoftLabels, heads: Iterable[str]) -> 
     networks in its cache.
     """
     folder = open_model(out)
-    message = _message(corpus, examples(corpus), soft)
+    message = _message(corpus, examples(corpus), soft, anew=False)
     files = {**folder.files, **_head_files(message, corpus, heads)}
     write_model(out, name=folder.name, version=folder.version, files=files, about=folder.manifest)
 
 
-def _message(corpus: Corpus, rows: Sequence[Example], soft: SoftLabels) -> _Message:
+def _message(corpus: Corpus, rows: Sequence[Example], soft: SoftLabels, *, anew: bool) -> _Message:
     pool, pool_folds = soft.texts(corpus, rows)
-    students = _students(rows, pool, pool_folds, soft)
+    students = _students(rows, pool, pool_folds, soft, anew=anew)
     known = [row for row in rows if row.split != "test"]
     return _Message(students, _Linear(students.tokens, known, pool, soft), known)
 
@@ -132,9 +132,17 @@ class _Students:
 
 
 def _students(
-    rows: Sequence[Example], pool: Sequence[str], pool_folds: npt.NDArray[np.intp], soft: SoftLabels
+    rows: Sequence[Example],
+    pool: Sequence[str],
+    pool_folds: npt.NDArray[np.intp],
+    soft: SoftLabels,
+    *,
+    anew: bool,
 ) -> _Students:
-    """Fit the window networks to the teacher alone: no label of a message reaches them directly."""
+    """Fit the window networks to the teacher alone: no label of a message reaches them directly.
+
+    Not `anew`, networks of the last build are taken where they were fitted to the same texts.
+    """
     from joblib import Memory, Parallel, delayed
 
     known = [
@@ -153,6 +161,8 @@ def _students(
     _say(f"{len(known)} labelled and {len(pool)} unlabelled texts, {len(tokens)} tokens")
     wanted, vectors = sigmoid(logits), starting_vectors(tokens)
     fit = Memory(CACHE, verbose=0).cache(fit_student, ignore=["say"])
+    if anew:
+        fit.clear(warn=False)  # it would not notice a change in what `fit_student` calls
     parts: list[int | None] = [None, *range(FOLDS)]
     kept = [np.flatnonzero((folds != part) | (part is None)) for part in parts]
     fitted = Parallel(n_jobs=2)(
