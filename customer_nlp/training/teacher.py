@@ -59,8 +59,8 @@ EVERY_FOLD: Final = -1
 class _Encoder:
     """How one encoder is fine-tuned: its weights, its lower layers that stay as they are.
 
-    One with `most_chars` learns from and judges labelled messages of customers up to that length
-    alone: what is short and real is where a larger encoder tells more, and long texts cost most.
+    One with `most_chars` learns from and judges texts of customers up to that length alone: what is
+    short and real is where a larger encoder tells more, and long texts cost most.
     """
 
     folder: Callable[[], Path]
@@ -74,6 +74,10 @@ class _Encoder:
         return self.most_chars is None or (
             row.source != "agent" and len(row.text) <= self.most_chars
         )
+
+    def judges(self, text: str) -> bool:
+        """Whether it judges a text without a label."""
+        return self.most_chars is None or len(text) <= self.most_chars
 
 
 def _mpnet() -> Path:
@@ -110,6 +114,8 @@ class SoftLabels:
         Keys that were in the test split, and so seen by no teacher.
     pool : ndarray of shape (n, 50)
         Logits of what `texts` returns, in its order; NaN rows were not judged.
+    origins : frozenset of str
+        Keys of the labelled examples that the variants are made of.
     texts_sha256 : str
         Hash over those texts.
     neighbours : Neighbours
@@ -122,12 +128,14 @@ class SoftLabels:
         test: frozenset[str],
         pool: Floats,
         *,
+        origins: frozenset[str],
         texts_sha256: str,
         neighbours: Neighbours,
     ) -> None:
         self.held_out = held_out
         self.test = test
         self.pool = pool
+        self.origins = origins
         self.texts_sha256 = texts_sha256
         self.neighbours = neighbours
 
@@ -146,7 +154,7 @@ class SoftLabels:
         ModelFormatError
             When the texts have changed since; ``make teacher`` labels them anew.
         """
-        beside = [row for row in rows if row.key in self.held_out]
+        beside = [row for row in rows if row.key in self.origins]
         texts, folds = _to_judge(corpus, beside, self.neighbours)
         if texts_sha256(texts) != self.texts_sha256:
             raise ModelFormatError(
@@ -178,6 +186,8 @@ def load_soft_labels(
 ) -> SoftLabels:
     """Read the cached output of the teachers: the mean over the encoders that judged a text.
 
+    The variants are made of what the first of the encoders has judged.
+
     Parameters
     ----------
     folder : Path
@@ -194,18 +204,18 @@ def load_soft_labels(
     if not said:
         raise FileNotFoundError(f"{folder} holds no soft labels.")
     stored = [dict(np.load(path, allow_pickle=False)) for path in said]
-    first = stored[0]
-    for other in stored[1:]:
-        if any((first[name] != other[name]).any() for name in ("keys", "test", "sha256")):
-            raise ModelFormatError("The teachers judged different texts. Run `make teacher`.")
-    keys = first["keys"].tolist()
-    labelled = _mean([_logits(one["labelled"]) for one in stored])
-    pool = _mean([_logits(one["pool"]) for one in stored])
+    if len({str(one["sha256"]) for one in stored}) > 1:
+        raise ModelFormatError("The teachers judged different texts. Run `make teacher`.")
+    labelled: dict[str, list[Floats]] = {}
+    for one in stored:
+        for key, row in zip(one["keys"].tolist(), _logits(one["labelled"]), strict=True):
+            labelled.setdefault(key, []).append(row)
     return SoftLabels(
-        dict(zip(keys, labelled, strict=True)),
-        frozenset(key for key, kept in zip(keys, first["test"], strict=True) if kept),
-        pool,
-        texts_sha256=str(first["sha256"]),
+        {key: _mean(said_of) for key, said_of in labelled.items()},
+        frozenset(key for one in stored for key in one["keys"][one["test"]].tolist()),
+        _mean([_logits(one["pool"]) for one in stored]),
+        origins=frozenset(stored[0]["keys"].tolist()),
+        texts_sha256=str(stored[0]["sha256"]),
         neighbours=Neighbours.load(folder / "neighbours.npz"),
     )
 
@@ -418,10 +428,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     corpus = load_corpus()
     rows = examples(corpus)
     options.out.mkdir(parents=True, exist_ok=True)
-    words = options.out / "neighbours.npz"
     if options.encoder == "minilm":
-        find_neighbours(row.text for row in rows if row.split != "test").save(words)
-    texts, folds = _to_judge(corpus, rows, Neighbours.load(words))
+        near = find_neighbours(row.text for row in rows if row.split != "test")
+        near.save(options.out / "neighbours.npz")
+        texts, folds = _to_judge(corpus, rows, near)
+    else:
+        texts, folds = load_soft_labels(options.out, encoders=["minilm"]).texts(corpus, rows)
     _say(f"{options.encoder}: {len(rows)} labelled texts, {len(texts)} others")
     encoder = ENCODERS[options.encoder]
     known = frozenset(row.key for row in rows)
@@ -451,16 +463,15 @@ def _judged(
     What stands `beside` is learnt from and not judged; NaN stands for what was not judged.
     """
     taken = [i for i, row in enumerate(rows) if encoder.takes(row)]
+    others = [i for i, text in enumerate(texts) if encoder.judges(text)]
+    other_folds = text_folds[others]
     learnt = [*(rows[i] for i in taken), *beside]
     wanted = lessons(learnt)
     folds = np.array([fold_of(row.group) for row in learnt])
     tested = np.array([row.split == "test" for row in learnt])
-    others = [] if encoder.most_chars else list(texts)
-    states = _States(encoder, [*(row.text for row in learnt), *others])
+    states = _States(encoder, [*(row.text for row in learnt), *(texts[i] for i in others)])
     said = np.zeros((len(taken), len(TAUGHT)), np.float32)
-    pool = np.full((len(texts), len(TAUGHT)), np.nan, np.float32)
-    judged = np.flatnonzero(text_folds == EVERY_FOLD)[: len(others)]
-    pool[judged] = 0
+    made = np.zeros((len(others), len(TAUGHT)), np.float32)
     for fold in range(FOLDS):
         teacher = _Teacher(encoder, states, seed + fold)
         teacher.fit(np.flatnonzero((folds != fold) & ~tested).tolist(), wanted)
@@ -468,12 +479,14 @@ def _judged(
         unseen = np.flatnonzero(tested[: len(taken)])
         said[ours] = teacher.predict(ours.tolist())
         said[unseen] += teacher.predict(unseen.tolist()) / FOLDS
-        made = np.flatnonzero(text_folds == fold)[: len(others)]
-        pool[made] = teacher.predict((made + len(learnt)).tolist())
-        pool[judged] += teacher.predict((judged + len(learnt)).tolist()) / FOLDS
+        for which, share in ((fold, 1), (EVERY_FOLD, 1 / FOLDS)):
+            asked = np.flatnonzero(other_folds == which)
+            made[asked] += teacher.predict((asked + len(learnt)).tolist()) * share
         _say(f"fold {fold}: done")
     logits = np.full((len(rows), len(TAUGHT)), np.nan, np.float32)
     logits[taken] = said
+    pool = np.full((len(texts), len(TAUGHT)), np.nan, np.float32)
+    pool[others] = made
     return logits, pool
 
 
