@@ -54,7 +54,7 @@ $(VENV)/.installed-train: setup.cfg pyproject.toml | $(BIN)/python
 $(VENV)/.installed-teacher: $(VENV)/.installed-train setup.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpnet]' && touch $@
 
-teacher: $(VENV)/.installed-teacher ## judge the texts with a fine-tuned MiniLM and an MPNet (an hour and a half)
+teacher: $(VENV)/.installed-teacher ## judge the texts with a fine-tuned MiniLM and an MPNet (two hours)
 	$(BIN)/python -m customer_nlp.training.teacher
 	$(BIN)/python -m customer_nlp.training.teacher --encoder mpnet
 

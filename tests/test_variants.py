@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from customer_nlp.errors import ModelFormatError
 from customer_nlp.signals import OUTPUTS
-from customer_nlp.training.examples import FOLDS, Example, fold_of
-from customer_nlp.training.teacher import SoftLabels, texts_sha256
+from customer_nlp.training.examples import FOLDS, TAUGHT, Example, fold_of
+from customer_nlp.training.teacher import SoftLabels, load_soft_labels, texts_sha256
 from customer_nlp.training.variants import COPIES, Neighbours, variants
 
 NONE = np.full(len(OUTPUTS), np.nan, np.float32)
@@ -66,11 +67,9 @@ def test_neighbours_are_kept_on_disk(tmp_path: Path) -> None:
 
 
 def test_soft_labels_of_other_texts_are_refused() -> None:
-    from customer_nlp.errors import ModelFormatError
-
     soft = SoftLabels(
         {}, frozenset(), np.zeros((0, len(OUTPUTS)), np.float32),
-        texts_sha256=texts_sha256(["other"]), neighbours=NEAR,
+        origins=frozenset(), texts_sha256=texts_sha256(["other"]), neighbours=NEAR,
     )  # fmt: skip
 
     class Nothing:
@@ -80,3 +79,31 @@ def test_soft_labels_of_other_texts_are_refused() -> None:
         patch.setattr("customer_nlp.training.teacher.unlabelled", lambda *_: [])
         with pytest.raises(ModelFormatError, match="make teacher"):
             soft.texts(Nothing(), ROWS)  # type: ignore[arg-type]
+
+
+def _judged(folder: Path, encoder: str, keys: list[str], steps: list[int], texts: str) -> None:
+    labelled = np.repeat(np.array(steps, np.int8)[:, None], len(TAUGHT), axis=1)
+    np.savez_compressed(
+        folder / f"{encoder}.npz",
+        keys=np.array(keys), test=np.array([key.startswith("t") for key in keys]),
+        labelled=labelled, pool=labelled[:1], sha256=np.array(texts),
+    )  # fmt: skip
+
+
+def test_what_one_teacher_alone_has_judged_counts_as_it_is(tmp_path: Path) -> None:
+    NEAR.save(tmp_path / "neighbours.npz")
+    _judged(tmp_path, "minilm", ["a:1", "t:2"], [16, -16], "same")
+    _judged(tmp_path, "mpnet", ["t:2", "t:3", "a:1"], [-128, 32, 48], "same")
+    soft = load_soft_labels(tmp_path)
+    assert {key: row[0] for key, row in soft.held_out.items()} == {"a:1": 2, "t:2": -1, "t:3": 2}
+    assert soft.test == {"t:2", "t:3"}
+    assert soft.origins == {"a:1", "t:2"}, "variants are made of what the first one knows"
+    assert soft.pool[:, 0].tolist() == [1.0]
+
+
+def test_teachers_of_different_texts_are_not_mixed(tmp_path: Path) -> None:
+    NEAR.save(tmp_path / "neighbours.npz")
+    _judged(tmp_path, "minilm", ["a:1"], [16], "these")
+    _judged(tmp_path, "mpnet", ["a:1"], [16], "those")
+    with pytest.raises(ModelFormatError, match="different texts"):
+        load_soft_labels(tmp_path)
