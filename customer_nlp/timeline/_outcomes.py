@@ -53,7 +53,7 @@ FAILED: Final = _any(
     r"\b(?:nothing|nobody|no-?one|neither|nowhere|never|silence|none)\b",
     r"\bstill\s(?:no|not|waiting|nothing|in|on|at|the|here|showing|has|have|there|down|closed"
     r"|missing|getting)\b|\bsame\sas\sbefore\b",
-    r"\bnot\s(?:arrived|come|here|received|heard|there|happened|been|a\s(?:word|sausage|peep)"
+    r"\bnot\s(?:arrived|come|here|received|heard|there|happened|been|a\s(?:word|sausage|peep|soul|trace|whisper)"
     r"|in\b)",
     r"\b(?:has|have|did|was|is|does|are|do|were)n['’]t\b",
     r"\bwhere\s(?:is|are|was)\b|\bwhich\s(?:morning|afternoon|day|friday)\b",
@@ -100,7 +100,8 @@ ARRIVED: Final = _any(
 #: Our side says that it did not keep its word.
 OWNED_UP: Final = _any(
     r"\b(?:should\shave|did\snot|didn['’]t|missed|failed|never|our\s(?:error|fault|mistake"
-    r"|failing)|slipped|no\sexcuse|was\s(?:not|wrong|lost|mine)|nobody|apolog\w+|inconvenience)\b",
+    r"|failing)|slipped|no\sexcuse|was\s(?:not|wrong|lost|mine)|nobody|apolog\w+|inconvenience"
+    r"|sorry|forgot(?:ten)?|overlooked|let\syou\sdown)\b",
 )
 _MAX_SEQUEL_CHARS: Final = 2000
 _VERDICT_CHARS: Final = 400
