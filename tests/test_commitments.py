@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from customer_nlp.errors import MissingExtraError
 from customer_nlp.records import COMMITMENT_STATES, Commitment, Message, Zone
 from customer_nlp.timeline import _undertakings
-from customer_nlp.timeline._commitments import commitments
+from customer_nlp.timeline._commitments import commitments, follow
 from customer_nlp.timeline._dates import Words, business_days, find_moments, public_holidays
+from customer_nlp.timeline._outcomes import shipped_outcomes, signs_of
 
 SENT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)  # a Tuesday
 
@@ -154,6 +155,24 @@ def test_a_later_date_told_in_time() -> None:
     assert states(PROMISE, told)[0] == "told_in_advance"
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "The pass is closed by snow: expect it on Monday 9 March.",
+        "Customs wants a paper, so it comes on Monday 9 March.",
+    ],
+)
+def test_a_cause_with_a_later_date_tells_of_the_delay(word: str) -> None:
+    assert states(PROMISE, turn("agent", word, at(3, 5)))[0] == "told_in_advance"
+
+
+def test_a_promise_of_word_is_not_moved_by_word() -> None:
+    asked = turn("agent", "I'll check and write to you by Friday.")
+    word = turn("agent", "Sorry, the van is stuck. It reaches you on Monday 9 March.", at(3, 6, 9))
+    assert states(asked, word)[0] == "kept"
+    assert states(asked, word.replace(sent_at=at(3, 4, 9)))[0] == "open"
+
+
 def test_a_later_date_agreed_on_is_renegotiated() -> None:
     asked = turn("customer", "Could we make it another day?", at(3, 4))
     moved = turn("agent", "Moved: it will be with you on Monday 9 March instead.", at(3, 4, 19))
@@ -243,6 +262,30 @@ def test_later_messages_change_states_only(before: list[Message], after: list[Me
     whole = [one.replace(id=str(index)) for index, one in enumerate([*before, *after])]
     head = found(whole[: len(before)])
     assert found(whole)[: len(head)] == head
+
+
+@settings(max_examples=100, deadline=None)
+@given(MESSAGES)
+def test_the_model_is_fitted_on_what_the_timeline_follows(messages: list[Message]) -> None:
+    whole = [one.replace(id=str(index)) for index, one in enumerate(messages)]
+    now = SENT + timedelta(days=90)
+    for one in commitments(whole, now):
+        followed = follow(one, whole[int(one.message_id) :])
+        assert followed.state(now, 0.0) == one.state
+        weighed = shipped_outcomes()
+        each = (weighed.signs.get(name, 0.0) * at for name, at in signs_of(followed.sequel).items())
+        assert weighed.odds(followed.sequel) == pytest.approx(weighed.bias + sum(each))
+
+
+def test_outcomes_are_fitted_alike_each_time_and_not_on_test() -> None:
+    pytest.importorskip("sklearn")
+    from customer_nlp.training.corpus import load_corpus
+    from customer_nlp.training.outcomes import fit_outcomes
+
+    threads = load_corpus().threads[:300]
+    seen = [one for one in threads if one.split != "test"]
+    assert len(seen) < len(threads)
+    assert fit_outcomes(threads) == fit_outcomes(seen)
 
 
 @settings(max_examples=100, deadline=None)

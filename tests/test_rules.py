@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from customer_nlp.accounts import _facts
 from customer_nlp.review import _features, _phrases
 from customer_nlp.text import Rule, RuleTable, word_keys
-from customer_nlp.timeline import _commitments, _conflicts, _dates, _follow, _undertakings
+from customer_nlp.timeline import (
+    _commitments,
+    _conflicts,
+    _dates,
+    _follow,
+    _outcomes,
+    _undertakings,
+)
 
 THREADS = Path(__file__).parents[1] / "data" / "corpus" / "threads.jsonl"
 
@@ -29,7 +36,17 @@ def _rules(value: object) -> Iterator[Rule]:
             yield from _rules(one)
 
 
-MODULES = (_facts, _features, _phrases, _commitments, _conflicts, _dates, _follow, _undertakings)
+MODULES = (
+    _facts,
+    _features,
+    _phrases,
+    _commitments,
+    _conflicts,
+    _dates,
+    _follow,
+    _outcomes,
+    _undertakings,
+)
 RULES = list(dict.fromkeys(rule for m in MODULES for v in vars(m).values() for rule in _rules(v)))
 
 

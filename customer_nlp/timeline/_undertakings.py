@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -167,8 +168,21 @@ _WEAK: Final = frozenset(name for name, strength, _ in _RULES if strength == 1)
 _DISTANCES: Final = (2, 8, 24, 72, 168, 336, 1000)
 _WORDS_BEFORE: Final = 12
 _WORDS_BEHIND: Final = 6
-#: A word says less than a rule does.
+_WORDS_IN_A_ROW: Final = 40
+#: Words of which it does not matter which one stands there.
+_ALIKE: Final = {
+    word: kind
+    for kind, words in (
+        ("DAY", "monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat"),
+        ("MONTH", "january february march april may june july august september october november"),
+        ("MONTH", "december"),
+        ("NUMBER", "one two three four five six seven eight nine ten eleven twelve"),
+    )
+    for word in words.split()
+}
+#: A word says less than a rule does, three in a row (rare ones) less than two.
 _WORD_VALUE: Final = 0.7
+_THREE_VALUE: Final = 0.5
 #: What is weighed of the other candidates of a message, beside a candidate's own log-odds.
 RIVALRY: Final = ("own", "best_rival", "beaten", "rivals", "best_behind")
 
@@ -450,8 +464,9 @@ class _Sentence:
         due = self._due(_sharpened(moment, self.moments))
         signs = [f"strength {strength}", f"clause {min(number, 2)}", *seen.signs()]
         signs += self._of_place(moment, finish - begin, due)
-        value = dict.fromkeys(_of_words(self.words, begin, finish, moment), _WORD_VALUE)
         offset += text[offset : offset + 1].isspace()
+        value = dict(_of_words(self.words, begin, finish, moment))
+        value |= _in_a_row(self.words, left + offset, finish)
         return Candidate(
             left + offset, right, due, strength, self.start, value | dict.fromkeys(signs, 1.0)
         )
@@ -554,14 +569,26 @@ class _Clause:
                 yield "goes on"
 
 
-def _of_words(words: Words, begin: int, finish: int, moment: Moment) -> Iterator[str]:
-    """Name the words of a clause around its time; figures are alike."""
+def _of_words(words: Words, begin: int, finish: int, moment: Moment) -> Iterator[tuple[str, float]]:
+    """Name the words of a clause around its time, and those that stand together; figures alike."""
     shown = ["#" if word[0].isdigit() else word for word in words.lower[begin:finish]]
-    before = shown[: moment.first - begin]
-    for word in before[-_WORDS_BEFORE:] + shown[moment.last - begin :][:_WORDS_BEHIND]:
-        yield f"word {word}"
-    yield f"first {shown[0]}"
-    yield f"before {before[-1] if before else '^'}"
+    before, behind = shown[: moment.first - begin], shown[moment.last - begin :]
+    for word in before[-_WORDS_BEFORE:] + behind[:_WORDS_BEHIND]:
+        yield f"word {word}", _WORD_VALUE
+    yield f"first {shown[0]}", _WORD_VALUE
+    yield f"before {before[-1] if before else '^'}", _WORD_VALUE
+
+
+def _in_a_row(words: Words, start: int, finish: int) -> Iterator[tuple[str, float]]:
+    """Name what stands together in an undertaking that starts at a character."""
+    first = bisect_left(words.starts, start)
+    shown = words.lower[first : min(finish, first + _WORDS_IN_A_ROW)]
+    alike = ("#" if word[0].isdigit() else _ALIKE.get(word, word) for word in shown)
+    row = ["^", *alike, "$"]
+    for pair in pairwise(row):
+        yield "_".join(pair), _WORD_VALUE
+    for three in zip(row, row[1:], row[2:], strict=False):
+        yield "_".join(three), _THREE_VALUE
 
 
 def _sharpened(moment: Moment, moments: list[Moment]) -> Moment:

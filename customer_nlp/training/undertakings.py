@@ -1,7 +1,7 @@
 """What shows that a clause of ours is a promise, learned from the reader's marks.
 
-``python -m customer_nlp.training.undertakings`` writes the weights that
-`customer_nlp.timeline` ships. It needs the written threads alone.
+``python -m customer_nlp.training.undertakings`` writes the weights that `customer_nlp.timeline`
+ships, those of `customer_nlp.training.outcomes` too. It needs the written threads alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.timeline._commitments import zone_of
+from customer_nlp.timeline._outcomes import OUTCOMES
 from customer_nlp.timeline._undertakings import (
     RIVALRY,
     WEIGHTS,
@@ -25,6 +26,7 @@ from customer_nlp.timeline._undertakings import (
     rivalry,
 )
 from customer_nlp.training.corpus import LabelledThread, load_corpus
+from customer_nlp.training.outcomes import fit_outcomes
 
 __all__ = ["fit_undertakings", "main"]
 
@@ -162,8 +164,10 @@ def _threshold(odds: Floats, seen: _Examples) -> float:
 
 def main() -> int:
     """Write the weights that are shipped."""
-    weights = fit_undertakings(load_corpus().threads)
-    WEIGHTS.write_text(json.dumps(weights, indent=1, sort_keys=True) + "\n", "utf-8")
+    threads = load_corpus().threads
+    fitted = {WEIGHTS: fit_undertakings(threads), OUTCOMES: fit_outcomes(threads)}
+    for path, weights in fitted.items():
+        path.write_text(json.dumps(weights, indent=1, sort_keys=True) + "\n", "utf-8")
     return 0
 
 
