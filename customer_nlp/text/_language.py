@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 from customer_nlp.text._language_tables import LETTERS, SCRIPTS, WORDS
+from customer_nlp.text._rules import Rule
 
 __all__ = ["language"]
 
@@ -15,7 +16,7 @@ _MAX_CHARS: Final = 400  # enough to tell; keeps long mails as cheap as short on
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 #: Addresses, handles, tags and markup say nothing about the language.
 _NOISE: Final = re.compile(r"https?://\S+|www\.\S+|\S*[@#<>{}\\/=]\S*")
-_FOREIGN: Final = re.compile("[\u0370-\u1fff\u3040-\ud7af]")
+_FOREIGN: Final = Rule("[\u0370-\u1fff\u3040-\ud7af]")  # its ranges take long to compile
 #: English is the default of customer mail and shares few words: others need more than a hit.
 _MIN_WEIGHT: Final = 0.9
 _MIN_FOREIGN: Final = 1.5
