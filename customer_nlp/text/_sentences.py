@@ -10,8 +10,10 @@ from customer_nlp.text._markers import word_set
 __all__ = ["sentences"]
 
 #: Everything at which a sentence may end: line breaks, end marks with what closes behind them.
+#: They all begin with one set of characters, which the search can run ahead to.
 _BORDER: Final = re.compile(
-    r"\n\s*|[.!?…]+[\"'”’»)\]*_]{0,3}(?=[\s\U0001F300-\U0001FAFF]|$)|[。！？｡]+[」』”）]{0,3}"
+    r"[\n.!?…。！？｡](?:(?<=\n)\s*|(?<=[。！？｡])[。！？｡]*[」』”）]{0,3}"
+    r"|(?<=[.!?…])[.!?…]*[\"'”’»)\]*_]{0,3}(?=[\s\U0001F300-\U0001FAFF]|$))"
 )
 _ITEM: Final = re.compile(r"(?:[-*•·–—▪◦]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]")
 _LAST_WORD: Final = re.compile(r"[^\s(\[\"'“„«]{1,24}$")
