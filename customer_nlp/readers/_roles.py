@@ -203,9 +203,10 @@ def _party(address: str) -> str:
 
 
 def _guess(threads: Sequence[Sequence[Envelope]], *, highest: float) -> Sides:
-    parties = {_party(address) for mails in threads for mail in mails for address in _people(mail)}
+    parties = (_party(address) for mails in threads for mail in mails for address in _people(mail))
+    first = next(parties, "")
     # Within one domain (an internal help desk) the parties are its addresses.
-    party = _party if len(parties) > 1 else str
+    party = _party if any(other != first for other in parties) else str
     present: Counter[str] = Counter()
     hints: Counter[str] = Counter()
     for mails in threads:

@@ -341,10 +341,10 @@ def _reply_or_forward(rows: list[str], mark: _Mark, above: list[_Mark]) -> _Mark
     if not words:
         return mark._replace(kind="forward", confidence=0.6)
     said = f" {' '.join(words)} "
-    if len(words) <= 60 and any(cue in said for cue in _CUES):
+    if len(words) <= 60 and any(map(said.__contains__, _CUES)):
         return mark._replace(kind="forward", confidence=0.7)
     said = said.replace("look forward", "").replace("looking forward", "")
-    if any(stem in said for stem in FORWARD_VERBS):
+    if any(map(said.__contains__, FORWARD_VERBS)):
         return mark._replace(kind="forward", confidence=0.7)
     return mark
 
