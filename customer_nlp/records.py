@@ -117,6 +117,8 @@ class Zone:
     confidence: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.kind in ZONE_KINDS and 0 <= self.start <= self.end and 0 <= self.confidence <= 1:
+            return  # several a mail
         _require("zone kind", self.kind, ZONE_KINDS)
         _require_span(self.start, self.end)
         _require_probability(self.confidence)
@@ -341,12 +343,13 @@ def utc(name: str, moment: object) -> datetime:
             "Add a time zone, such as datetime.UTC.",
             field=name,
         )
-    if moment.year not in _YEARS or moment.astimezone(UTC).year not in _YEARS:
+    in_utc = moment.astimezone(UTC) if moment.year in _YEARS else None
+    if in_utc is None or in_utc.year not in _YEARS:
         raise InvalidRecordError(
             f"The {name} must lie between the years {_YEARS[0]} and {_YEARS[-1]}; got one beyond.",
             field=name,
         )
-    return moment.astimezone(UTC)
+    return in_utc
 
 
 def _flag(name: str, value: object) -> bool:

@@ -608,6 +608,7 @@ _HOSTILE = {
     "openers": "On 3 Mar 2025 at 14:02\n" * (_MEGA // 23),
     "delimiters": "--\n" * (_MEGA // 3),
     "dots": ". " * (_MEGA // 2),
+    "dots in a word": "." * _MEGA + "x",
     "footers": "this email is confidential\n\n" * (_MEGA // 28),
     "rules": "_" * _MEGA,
     "digits": "1 " * (_MEGA // 2) + "@:",

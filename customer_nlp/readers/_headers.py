@@ -235,9 +235,11 @@ def split_head(
         if not colon or " " in key:
             continue
         found += 1
-        if key in _REPEATABLE and key in wanted:
+        if key not in wanted:
+            continue
+        if key in _REPEATABLE:
             many.setdefault(key, []).append(value.strip())
-        elif key in wanted and key not in headers:
+        elif key not in headers:
             headers[key] = value.strip()
     headers.update((key, ", ".join(values)) for key, values in many.items())
     return headers, gap.end() if gap else end, found
@@ -411,11 +413,11 @@ def moment(value: str) -> datetime | None:
     match = _RFC_DATE.match(value)
     try:
         if match and (month := _MONTHS.get(match[2].lower())):
-            minutes = int(match[8]) * 60 + int(match[9])
+            day, _, year, hour, minute, second, sign, *zone = match.groups()
+            minutes = int(zone[0]) * 60 + int(zone[1])
             found = datetime(
-                int(match[3]), month, int(match[1]),
-                int(match[4]), int(match[5]), min(int(match[6] or 0), 59),
-                tzinfo=_zone(minutes if match[7] == "+" else -minutes),
+                int(year), month, int(day), int(hour), int(minute), min(int(second or 0), 59),
+                tzinfo=_zone(minutes if sign == "+" else -minutes),
             )  # fmt: skip
         else:
             found = _any_moment(value)

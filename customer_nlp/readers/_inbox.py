@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 from customer_nlp.readers._boxes import Box
 from customer_nlp.readers._mail import Envelope, NotMailError, build_message, read_envelope
@@ -59,7 +59,7 @@ def _envelopes(box: Box, rejects: Rejects, spill: Spill) -> SpillList[Envelope]:
             rejects.report(index, f"cannot be opened: {error.strerror}", b"")
             continue
         try:
-            envelope = read_envelope(raw, index, box.separator(index))
+            envelope = read_envelope(raw, index, partial(box.separator, index))
         except NotMailError as error:
             rejects.report(index, str(error), raw)
             continue
@@ -94,7 +94,7 @@ class _Ids:
         seen = self._hashes.get(envelope.id)
         if seen is None:
             try:
-                seen = {sha256(self._box.raw(first.index))}
+                seen = {sha256(self._box.raw(first.place))}
             except OSError:  # gone since; it is reported when its body is read
                 seen = set()
             self._hashes[envelope.id] = seen
@@ -107,7 +107,7 @@ class _Ids:
         while (name := f"{envelope.id}#{number}") in self._first:
             number += 1
         self._numbers[envelope.id] = number
-        renamed = dataclasses.replace(envelope, id=name, conversation=_shared(envelope, first))
+        renamed = envelope._replace(id=name, conversation=_shared(envelope, first))
         self._first[name] = here
         return renamed
 
@@ -125,9 +125,9 @@ def _messages(
     messages = []
     for mail in mails:
         try:
-            raw = box.raw(mail.index)
+            raw = box.raw(mail.place)
         except OSError as error:
-            rejects.report(mail.index, f"cannot be opened: {error.strerror}", b"")
+            rejects.report(mail.place, f"cannot be opened: {error.strerror}", b"")
             continue
         role, confidence = sides.role(mail)
         messages.append(

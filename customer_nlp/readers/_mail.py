@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -25,7 +24,7 @@ from customer_nlp.readers._headers import (
     moment,
     split_head,
 )
-from customer_nlp.readers._mime import MAILS, body_text, leaves, parse_part, payload
+from customer_nlp.readers._mime import MAILS, Part, body_text, leaves, parse_part, payload
 from customer_nlp.readers._rejects import sha256
 from customer_nlp.records import Message
 
@@ -47,13 +46,12 @@ class NotMailError(ValueError):
     """The bytes are no mail; the argument says why."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Envelope:
+class Envelope(NamedTuple):
     """The headers of one mail, as far as they matter.
 
     Parameters
     ----------
-    index : int
+    place : int
         Position in the source.
     id : str
         Message-ID without brackets, or a hash of the raw bytes.
@@ -77,7 +75,7 @@ class Envelope:
         Of a bounce that names no id: whom the mail was for, and its subject.
     """
 
-    index: int
+    place: int
     id: str
     references: tuple[str, ...]
     conversation: str
@@ -101,20 +99,20 @@ class Envelope:
     failed_subject: str = ""
 
     def __repr__(self) -> str:
-        return f"Envelope(index={self.index})"
+        return f"Envelope(place={self.place})"
 
 
-def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
+def read_envelope(raw: bytes, place: int, separator: Callable[[], str] = str) -> Envelope:
     """Read the headers of one mail.
 
     Parameters
     ----------
     raw : bytes
         The mail.
-    index : int
+    place : int
         Its position in the source.
-    separator : str, default=''
-        The ``From`` line of an mbox, which may hold the only date.
+    separator : callable, optional
+        Gives the ``From`` line of an mbox; asked where no header holds a date.
 
     Raises
     ------
@@ -141,7 +139,7 @@ def read_envelope(raw: bytes, index: int, separator: str = "") -> Envelope:
     if returned.id:
         refers_to, parents = returned.id, (returned.id,)
     return Envelope(
-        index=index,
+        place=place,
         id=_own_id(get("message-id", "")) or f"sha256:{sha256(raw)[:16]}",
         references=parents,
         conversation=_conversation(headers),
@@ -192,6 +190,8 @@ def _author(headers: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _bare(value: str) -> tuple[str, ...]:
+    if not value:
+        return ()
     return tuple(address or _one_line(name) for name, address in addresses(value))
 
 
@@ -216,6 +216,8 @@ def _conversation(headers: Mapping[str, str]) -> str:
     if key := headers.get("x-gm-thrid"):
         return f"gm:{key[:40]}"
     index = headers.get("thread-index", "")[:64]
+    if not index:
+        return ""
     try:
         # [MS-OXOMSG] 2.2.1.3: the first 22 bytes are shared by all mails of a conversation.
         head = base64.b64decode(index[:32], validate=True)[:22]
@@ -227,11 +229,11 @@ def _conversation(headers: Mapping[str, str]) -> str:
 _CLOCK_SLACK: Final = timedelta(days=1)
 
 
-def _sent_at(headers: Mapping[str, str], separator: str) -> datetime | None:
+def _sent_at(headers: Mapping[str, str], separator: Callable[[], str]) -> datetime | None:
     """Return the date of the mail; that of its arrival where it has none or a future one."""
     found = moment(headers["date"]) if "date" in headers else None
-    if found is None and separator:
-        found = moment(separator.removeprefix("From ").strip().partition(" ")[2])
+    if found is None and (line := separator()):
+        found = moment(line.removeprefix("From ").strip().partition(" ")[2])
     arrived = moment(headers["received"].rpartition(";")[2]) if "received" in headers else None
     # Nobody's mail arrives before it was written: then the sender's clock is wrong.
     if found is None or (arrived is not None and found - arrived > _CLOCK_SLACK):
@@ -352,10 +354,8 @@ def build_message(
     automatic: bool,
 ) -> Message:
     """Read the body of a mail and put the record together. Cost: linear in its bytes."""
-    part = parse_part(
-        {"content-transfer-encoding": envelope.encoding}, raw, envelope.body_start, len(raw)
-    )._replace(type=envelope.type)
-    text, cut = body_text(part)
+    start, encoding = envelope.body_start, envelope.encoding.lower()
+    text, cut = body_text(Part(envelope.type, encoding, False, {}, raw, start, len(raw)))  # noqa: FBT003
     return Message(
         role=role,
         text=text,

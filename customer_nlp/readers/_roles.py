@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from customer_nlp.errors import InvalidRecordError
@@ -62,6 +63,7 @@ _SPLIT: Final = re.compile(r"[._+-]")
 
 _LOWEST, _HIGHEST = 0.6, 0.95
 _UNKNOWN: Final = 0.5
+_ADDRESSES_KNOWN: Final = 4096
 
 
 def domain_of(address: str) -> str:
@@ -133,7 +135,7 @@ class Sides:
     """
 
     def __init__(self, is_ours: Callable[[str], bool], confidence: float) -> None:
-        self.is_ours = is_ours
+        self.is_ours = lru_cache(_ADDRESSES_KNOWN)(is_ours)  # asked of each mail's several times
         self.confidence = confidence
 
     @property
@@ -201,9 +203,10 @@ def _party(address: str) -> str:
 
 
 def _guess(threads: Sequence[Sequence[Envelope]], *, highest: float) -> Sides:
-    parties = {_party(address) for mails in threads for mail in mails for address in _people(mail)}
+    parties = (_party(address) for mails in threads for mail in mails for address in _people(mail))
+    first = next(parties, "")
     # Within one domain (an internal help desk) the parties are its addresses.
-    party = _party if len(parties) > 1 else str
+    party = _party if any(other != first for other in parties) else str
     present: Counter[str] = Counter()
     hints: Counter[str] = Counter()
     for mails in threads:

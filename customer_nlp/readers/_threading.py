@@ -7,7 +7,6 @@ costs nothing; then, for mails whose headers were lost, by subject and participa
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
@@ -15,6 +14,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, overload
 
 from customer_nlp.readers._headers import ContentType
@@ -70,7 +70,11 @@ def plain_subject(subject: str) -> tuple[str, bool, str]:
     ticket : str
         The ticket id in it, or an empty string.
     """
-    rest = subject[:_SUBJECT_CHARS]
+    return _plain_subject(subject[:_SUBJECT_CHARS])
+
+
+@lru_cache(maxsize=1024)  # a conversation asks several times
+def _plain_subject(rest: str) -> tuple[str, bool, str]:
     ticket = ""
     if "[" in rest or "#" in rest or "(" in rest:
         rest = _EXTERNAL.sub(" ", rest)
@@ -185,7 +189,7 @@ def tie_bounces(envelopes: SpillList[Envelope], lost: Iterable[int]) -> None:
             found = [last.get((address, key)) for key in (plain, "") for address in mail.failed_to]
             first = next(filter(None, found), None)
             if first and _within(first[0], mail.sent_at, _RETRIES):
-                envelopes[at] = dataclasses.replace(mail, references=first[1:], refers_to=first[1])
+                envelopes[at] = mail._replace(references=first[1:], refers_to=first[1])
 
 
 def is_lost(mail: Envelope) -> bool:
@@ -335,7 +339,7 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def _date_key(mail: Envelope) -> tuple[datetime, int]:
-    return (mail.sent_at or _NEVER, mail.index)
+    return (mail.sent_at or _NEVER, mail.place)
 
 
 def _within(earlier: datetime | None, later: datetime | None, window: timedelta) -> bool:
@@ -368,9 +372,7 @@ def unpack(packed: str) -> Envelope:
     )
 
 
-_PLAIN_FIELDS: Final = tuple(
-    field.name for field in dataclasses.fields(Envelope) if field.name not in {"sent_at", "type"}
-)
+_PLAIN_FIELDS: Final = tuple(name for name in Envelope._fields if name not in {"sent_at", "type"})
 
 
 def in_order(conversation: Sequence[Envelope]) -> tuple[str, list[Envelope]]:

@@ -22,6 +22,11 @@ _DATE: Final = re.compile(r"\d{1,4}[./-]\s?\d{1,2}[./-]\s?\d{1,4}|(?:19|20)\d\d|
 _INNER: Final = re.compile(
     r"(?<!\w)(?:" + "|".join(re.escape(verb) for verb in VERBS_INNER) + r")(?!\w)"
 )
+#: Final verbs by their last two letters, the longest first.
+_FINAL: Final = {
+    end: [verb for verb in VERBS_FINAL if verb[-2:] == end]
+    for end in {verb[-2:] for verb in VERBS_FINAL}
+}
 _TRIM: Final = " \t\u00a0\u202f:：*_-—\ufeff\u200b\u200e\u200f>"
 _QUOTING: Final = (
     "quoting ",
@@ -132,10 +137,10 @@ def _evidence(line: str, low: str, words: list[str], rank: int, *, prefixed: boo
 
 def _has_verb(line: str, low: str, *, prefixed: bool) -> bool:
     """Tell whether somebody "wrote" here, and whether that somebody is named."""
-    for verb in VERBS_FINAL if low.endswith(VERBS_FINAL) else ():
+    for verb in _FINAL.get(low[-2:], ()):
         if low.endswith(verb) and not low[-len(verb) - 1 : -len(verb)].isalnum():
             before = line.rstrip(_TRIM)[: -len(verb)].rstrip(" ,\t\u00a0")
-            return prefixed or _named(before.split(" ")[-1] if before else "", last=True)
+            return prefixed or _named(before.rpartition(" ")[2], last=True)
     found = _INNER.search(low)
     if found is None:
         return False

@@ -10,8 +10,11 @@ from customer_nlp.text._markers import word_set
 __all__ = ["sentences"]
 
 #: Everything at which a sentence may end: line breaks, end marks with what closes behind them.
+#: They all begin with one set of characters, which the search can run ahead to. A run of marks
+#: that ends nothing is matched too (its group is set): it would else be read from each of them.
 _BORDER: Final = re.compile(
-    r"\n\s*|[.!?…]+[\"'”’»)\]*_]{0,3}(?=[\s\U0001F300-\U0001FAFF]|$)|[。！？｡]+[」』”）]{0,3}"
+    r"[\n.!?…。！？｡](?:(?<=\n)\s*|(?<=[。！？｡])[。！？｡]*[」』”）]{0,3}"
+    r"|(?<=[.!?…])[.!?…]*+(?:[\"'”’»)\]*_]{0,3}(?=[\s\U0001F300-\U0001FAFF]|$)|()))"
 )
 _ITEM: Final = re.compile(r"(?:[-*•·–—▪◦]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]")
 _LAST_WORD: Final = re.compile(r"[^\s(\[\"'“„«]{1,24}$")
@@ -60,7 +63,7 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[i
     found: list[tuple[int, int]] = []
     for border in _BORDER.finditer(text, begin, limit):
         position, stop = border.span()
-        if stop <= begin:
+        if stop <= begin or border.lastindex:
             continue
         if text[position] == "\n":
             if _line_ends(text, begin, position, stop, limit):

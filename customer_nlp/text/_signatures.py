@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -29,6 +30,7 @@ __all__ = ["own_zones", "signature_name"]
 Piece = tuple[int, str, float]  # first row, kind, confidence
 
 _MAX_CLOSING_CHARS: Final = 64
+_ROWS_KNOWN: Final = 2048  # closings and names come back from mail to mail: short rows
 _MAX_NAME_ROWS: Final = 4  # of a signature: closing, a blank or a rule, the name
 _WINDOW: Final = 60  # rows from the end in which a signature may begin
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[&\d@]")
@@ -172,8 +174,8 @@ def _signature_start(
         else:
             head = line[:3].casefold()
             if (
-                head.isalpha()
-                and head not in _OPENINGS
+                head not in _OPENINGS
+                and head.isalpha()
                 and not (size <= 40 and line.rstrip(",.!")[-3:].casefold() in _TAILS)
                 and not line.endswith(SENT_SUFFIXES)
             ):
@@ -193,7 +195,9 @@ def _formula(
     line = rows[body[position]]
     first = _first(line)
     found = None
-    if first in _FIRST_WORDS or line.casefold().rstrip(",.!").endswith(_CLOSING_TAILS):
+    if first in _FIRST_WORDS or (
+        len(line) <= _MAX_CLOSING_CHARS and line.casefold().rstrip(",.!").endswith(_CLOSING_TAILS)
+    ):
         found = _closed(rows, body, position, alone=alone, footed=footed)
     if found is None and (first in SENT_FIRST_WORDS or line.endswith(SENT_SUFFIXES)):
         found = _device(rows, body, position)
@@ -342,8 +346,11 @@ def _first_of_closings(rows: list[str], body: list[int], position: int) -> int:
 
 def _closing(line: str) -> tuple[str | None, str]:
     """Return ('strong' | 'weak' | None, the name that follows on the same row)."""
-    if len(line) > _MAX_CLOSING_CHARS:
-        return _formal_closing(line), ""
+    return (_formal_closing(line), "") if len(line) > _MAX_CLOSING_CHARS else _short_closing(line)
+
+
+@lru_cache(_ROWS_KNOWN)
+def _short_closing(line: str) -> tuple[str | None, str]:
     tokens = list(_TOKEN.finditer(line))
     words = [token.group().casefold().replace("’", "'") for token in tokens]
     position = 0
@@ -440,8 +447,11 @@ def _first(line: str) -> str:
 
 def _is_name(line: str, *, strict: bool = False) -> bool:
     """Tell whether a short row looks like a person, a team or initials."""
-    if len(line) > 70 or line[-1] in "?:":
-        return False
+    return len(line) <= 70 and line[-1] not in "?:" and _names(line, strict)
+
+
+@lru_cache(_ROWS_KNOWN)
+def _names(line: str, strict: bool) -> bool:  # noqa: FBT001 - positions make the shorter key
     if not strict and not line[0].isalnum() and line[:1] not in "-–—~/*(":
         return False
     head = line.strip(_EDGE)
@@ -566,7 +576,7 @@ def _banner_rows(rows: list[str], filled: list[int]) -> int:
     head = rows[filled[0]]
     low = head[:300].casefold()
     second = rows[filled[1]][:300].casefold() if len(filled) > 1 else ""
-    if not any(stem in low or stem in second for stem in _BANNER_STEMS):
+    if not any(map(f"{low}\n{second}".__contains__, _BANNER_STEMS)):
         return 0
     size = 1
     while size < len(filled) and filled[size] - filled[size - 1] == 1 and size < 6:
@@ -579,27 +589,21 @@ def _banner_rows(rows: list[str], filled: list[int]) -> int:
     return size if _SELF.isdisjoint(text.split()) else 0
 
 
-def _paragraphs(rows: list[str], window: list[int]) -> list[tuple[int, int]]:
-    """Return ``(begin, end)`` positions of paragraphs; a rule opens one too."""
-    found: list[tuple[int, int]] = []
-    begin = 0
-    for position in range(1, len(window)):
-        if window[position] - window[position - 1] > 1 or not rows[window[position]].strip(
-            _RULE_CHARS
-        ):
-            found.append((begin, position))
-            begin = position
-    if window:
-        found.append((begin, len(window)))
-    return found
+def _paragraphs_up(rows: list[str], window: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield ``(begin, end)`` positions of paragraphs, the last first; a rule opens one too."""
+    end = len(window)
+    for begin in range(end - 1, -1, -1):
+        row = window[begin]
+        if not begin or row - window[begin - 1] > 1 or not rows[row].strip(_RULE_CHARS):
+            yield begin, end
+            end = begin
 
 
 def _footer_start(rows: list[str], window: list[int], *, alone: bool) -> int:
     """Return the position from which on the window is footers, its size for none."""
     size = len(window)
-    paragraphs = _paragraphs(rows, window)
     start = size
-    for begin, end in reversed(paragraphs[-8:]):
+    for begin, end in islice(_paragraphs_up(rows, window), 8):
         lines = [rows[row] for row in window[begin:end]]
         if sum(map(len, lines)) < 15:
             if start == size:
@@ -634,7 +638,7 @@ def _footer(rows: list[str], footer: list[int]) -> list[Piece]:
 def _below(rows: list[str], block: list[int], confidence: float) -> list[Piece]:
     """Label the rows from the signature's first on: signature, disclaimer or postscript."""
     pieces: list[Piece] = [(block[0], "signature", confidence)]
-    for number, (begin, end) in enumerate(_paragraphs(rows, block)):
+    for number, (begin, end) in enumerate([*_paragraphs_up(rows, block)][::-1]):
         lines = [rows[row] for row in block[begin:end]]
         before = pieces[-1][1]
         if number == 0:

@@ -86,17 +86,18 @@ def segment(text: str) -> tuple[Zone, ...]:
     if len(marks) <= 1:
         kind, confidence = (marks[0].kind, marks[0].confidence) if marks else ("new", 1.0)
         return (Zone(kind, 0, len(text), confidence),)
-    starts = [0, *accumulate(len(line) + 1 for line in lines)]
-    borders = [0, *(starts[mark.row] for mark in marks[1:]), len(text)]
+    sizes = [0, *accumulate(map(len, lines))]  # without line breaks: as many as rows
+    ends = [*[sizes[mark.row] + mark.row for mark in marks[1:]], len(text)]
+    starts = [0, *ends]
     return tuple(
-        Zone(mark.kind, borders[i], borders[i + 1], mark.confidence) for i, mark in enumerate(marks)
+        [Zone(mark.kind, starts[i], ends[i], mark.confidence) for i, mark in enumerate(marks)]
     )
 
 
 def _divide(rows: list[str]) -> list[_Mark]:
     """Return marks of alternating kinds, the first of them for the first row that holds text."""
     outer = _quoted(rows)
-    inner: list[_Mark] = []
+    found: list[_Mark] = []
     for position, mark in enumerate(outer):
         last = position + 1 == len(outer)
         if mark.kind == "new":
@@ -108,22 +109,20 @@ def _divide(rows: list[str]) -> list[_Mark]:
                 first=position == 0,
                 last=last or (outer[position + 1].block or position == 0),
             )
-            inner.extend(
-                _Mark(row, kind, min(confidence, mark.confidence) if kind == "new" else confidence)
-                for row, kind, confidence in pieces
-            )
-        elif mark.block:
-            inner.append(_reply_or_forward(rows, mark, inner))
+            for row, kind, confidence in pieces:
+                sure = min(confidence, mark.confidence) if kind == "new" else confidence
+                _add(found, _Mark(row, kind, sure))
         else:
-            inner.append(mark)
-    merged: list[_Mark] = []
-    for mark in inner:
-        if merged and merged[-1].kind == mark.kind:
-            if mark.confidence < merged[-1].confidence:
-                merged[-1] = merged[-1]._replace(confidence=mark.confidence)
-        else:
-            merged.append(mark)
-    return merged
+            _add(found, _reply_or_forward(rows, mark, found) if mark.block else mark)
+    return found
+
+
+def _add(found: list[_Mark], mark: _Mark) -> None:
+    """Add a mark, or make it one with the last if that is of its kind."""
+    if not found or found[-1].kind != mark.kind:
+        found.append(mark)
+    elif mark.confidence < found[-1].confidence:
+        found[-1] = found[-1]._replace(confidence=mark.confidence)
 
 
 # --- What was quoted or forwarded ---------------------------------------------------------------
@@ -157,8 +156,8 @@ def _quoted(rows: list[str]) -> list[_Mark]:
         if (
             line[-1] in ":：*>_-"
             or head in "-_*=—–<["
-            or line[:24].find(":") > 0
-            or not line[:24].isascii()
+            or line.find(":", 0, 24) > 0
+            or not (line.isascii() or line[:24].isascii())
         ):
             found = _quote_start(rows, row, floor)
             if found is not None:
@@ -342,10 +341,10 @@ def _reply_or_forward(rows: list[str], mark: _Mark, above: list[_Mark]) -> _Mark
     if not words:
         return mark._replace(kind="forward", confidence=0.6)
     said = f" {' '.join(words)} "
-    if len(words) <= 60 and any(cue in said for cue in _CUES):
+    if len(words) <= 60 and any(map(said.__contains__, _CUES)):
         return mark._replace(kind="forward", confidence=0.7)
     said = said.replace("look forward", "").replace("looking forward", "")
-    if any(stem in said for stem in FORWARD_VERBS):
+    if any(map(said.__contains__, FORWARD_VERBS)):
         return mark._replace(kind="forward", confidence=0.7)
     return mark
 
