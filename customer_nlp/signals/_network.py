@@ -173,10 +173,7 @@ class Network:
         before[1:] = ids[start:-2]
         before[offsets] = self.rows  # the zero row: nothing stands before an opening boundary
         windows = self.windows(before, ids[start:-1], ids[start + 1 :])
-        # not reduceat, which goes column by column; a sum has to, for the order of its additions
-        ends = [*offsets.tolist()[1:], len(windows)]
-        for row, (first, end) in enumerate(zip(offsets.tolist(), ends, strict=True)):
-            np.maximum.reduce(windows[first:end], axis=0, out=out[row, :width])
+        np.maximum.reduceat(windows, offsets, axis=0, out=out[:, :width])
         np.add.reduceat(windows, offsets, axis=0, out=out[:, width:])
 
 
@@ -218,7 +215,9 @@ class LinearPart:
 
     def parts(self, first: Ids, second: Ids) -> Floats:
         """Return the weights of words and of the pairs that they make with those behind them."""
-        return self.words(first) + self.pairs(first, second)
+        parts = self.pairs(first, second)
+        parts += self.words(first)
+        return parts
 
     def words(self, ids: Ids) -> Floats:
         """Return the weights of words by their rows."""
