@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -104,10 +105,11 @@ _INDEX: Final = {name: i for i, name in enumerate(_NAMES)}
 _REPLY_FINDINGS: Final = _INDEX[f"reply.{FINDINGS[0]}"]
 _REPLIES: Final = _INDEX[f"replies.{FINDINGS[0]}"]
 _REPLY_HIDDEN: Final = _INDEX["reply_hidden.0"]
-_AT: Final = {name: i for i, name in enumerate((*_GRADED, *CUES))}
-_SUMS: Final = [i for name, i in _INDEX.items() if name.startswith("sum.") and name[4:] in CUES]
-_SUMMED: Final = [_AT[_NAMES[i][4:]] for i in _SUMS]
 _HIDDEN: Final = _INDEX["hidden.0"]
+_AT: Final = {name: i for i, name in enumerate((*_GRADED, *CUES))}
+_SUMS: Final = tuple(
+    (i, _AT[name[4:]]) for name, i in _INDEX.items() if name.startswith("sum.") and name[4:] in CUES
+)
 _LEANING: Final = _INDEX[f"leaning.{ACTIONS[0]}"]
 CONCEPTS: Final = tuple(dict.fromkeys(FEATURES.values()))
 
@@ -259,7 +261,8 @@ class ThreadFeatures:
         out[n : 2 * n] = self._before
         sums = np.log1p(self._sum)
         out[2 * n : 2 * n + len(_GRADED)] = sums[: len(_GRADED)]
-        out[_SUMS] = sums[_SUMMED]
+        for place, cue in _SUMS:
+            out[place] = sums[cue]
         if self._reply is not None:
             out[_REPLY_FINDINGS : _REPLY_FINDINGS + len(FINDINGS)] = self._reply.findings
             out[_REPLY_HIDDEN : _REPLY_HIDDEN + HIDDEN_WIDTH] = self._reply.hidden
@@ -306,7 +309,8 @@ class ThreadFeatures:
 
 
 def _put(out: Floats, values: Mapping[str, float]) -> None:
-    out[[_INDEX[name] for name in values]] = list(values.values())
+    for name, value in values.items():
+        out[_INDEX[name]] = value
 
 
 def _tell(out: Floats, facts: Facts) -> None:
@@ -648,8 +652,11 @@ class Recommender:
         # summed along one axis, not by a matrix product: the order of additions is then fixed,
         # and results are equal in any batch and on any number of threads
         scores: Floats = (x[:, None] * self._all_weights).sum(axis=0) + self._all_bias
-        parts = np.split(scores, np.cumsum([len(names) for names in _HEADS.values()])[:-1])
-        return dict(zip(_HEADS, parts, strict=True))
+        ends = accumulate(map(len, _HEADS.values()))
+        return {
+            head: scores[end - len(names) : end]
+            for (head, names), end in zip(_HEADS.items(), ends, strict=True)
+        }
 
     def _choose(self, probability: Floats, policy: Policy | None) -> set[str]:
         threshold = self._threshold

@@ -154,7 +154,8 @@ class Network:
         shown = self._here.take(here, axis=0, mode="clip")
         shown += self._after.take(after, axis=0, mode="clip")
         shown += self._before.take(before, axis=0, mode="clip")
-        return np.maximum(shown, 0, out=shown)
+        np.maximum(shown, 0, out=shown)
+        return shown
 
     def _pool(self, tokens: TokenIds) -> Floats:
         ids, starts = tokens.ids, tokens.starts

@@ -69,7 +69,8 @@ class Passage:
         pairs = self._pairs[:, columns] / 2
         linear = self._words[1:, columns] + pairs[:-1] + pairs[1:]
         linear /= np.sqrt(rows - 1 + LENGTH_OFFSET)
-        return 0.5 * spread[1:-1] + 0.25 * (spread[:-2] + spread[2:]) + linear
+        relevance = 0.5 * spread[1:-1] + 0.25 * (spread[:-2] + spread[2:]) + linear
+        return np.asarray(relevance, np.float32)
 
     def without(self, ranges: Sequence[tuple[int, int]]) -> tuple[Floats, Floats]:
         """Return the features of the text without each of some ranges of tokens.
