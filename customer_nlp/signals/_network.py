@@ -151,7 +151,7 @@ class Network:
 
     def windows(self, before: Ids, here: Ids, after: Ids) -> Floats:
         """Return what the windows around tokens show; `rows` is before an opening boundary."""
-        shown = self._here.take(here, axis=0, mode="clip")
+        shown: Floats = self._here.take(here, axis=0, mode="clip")
         shown += self._after.take(after, axis=0, mode="clip")
         shown += self._before.take(before, axis=0, mode="clip")
         np.maximum(shown, 0, out=shown)
