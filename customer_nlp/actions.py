@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -100,7 +101,15 @@ FEATURES: Final[Mapping[str, str]] = (
 )
 _NAMES: Final = tuple(FEATURES)
 _INDEX: Final = {name: i for i, name in enumerate(_NAMES)}
+#: Places of what stands in a row, and of the sums that are kept of cues.
+_REPLY_FINDINGS: Final = _INDEX[f"reply.{FINDINGS[0]}"]
+_REPLIES: Final = _INDEX[f"replies.{FINDINGS[0]}"]
+_REPLY_HIDDEN: Final = _INDEX["reply_hidden.0"]
 _HIDDEN: Final = _INDEX["hidden.0"]
+_AT: Final = {name: i for i, name in enumerate((*_GRADED, *CUES))}
+_SUMS: Final = tuple(
+    (i, _AT[name[4:]]) for name, i in _INDEX.items() if name.startswith("sum.") and name[4:] in CUES
+)
 _LEANING: Final = _INDEX[f"leaning.{ACTIONS[0]}"]
 CONCEPTS: Final = tuple(dict.fromkeys(FEATURES.values()))
 
@@ -237,9 +246,7 @@ class ThreadFeatures:
     def told(self, vector: Floats, facts: Facts) -> Floats:
         """Return a copy of a vector with the facts of the thread as they stand at a time."""
         out = vector.copy()
-        for name, value in _columns(facts):
-            out[_INDEX[name]] = value
-        out[_INDEX["both.broken_unhappy"]] = facts.just_broken > 0 and vector[_UNHAPPY]
+        _tell(out, facts)
         return out
 
     def vector(self) -> Floats:
@@ -254,63 +261,61 @@ class ThreadFeatures:
         out[n : 2 * n] = self._before
         sums = np.log1p(self._sum)
         out[2 * n : 2 * n + len(_GRADED)] = sums[: len(_GRADED)]
-        for cue in ("repeat_contact", "waiting", "product_fault"):
-            out[_INDEX[f"sum.{cue}"]] = sums[len(_GRADED) + CUES.index(cue)]
-        start = _INDEX[f"reply.{FINDINGS[0]}"]
+        for place, cue in _SUMS:
+            out[place] = sums[cue]
         if self._reply is not None:
-            out[start : start + len(FINDINGS)] = self._reply.findings
-            first = _INDEX["reply_hidden.0"]
-            out[first : first + HIDDEN_WIDTH] = self._reply.hidden
-        start = _INDEX[f"replies.{FINDINGS[0]}"]
-        out[start : start + len(FINDINGS)] = self._replies
+            out[_REPLY_FINDINGS : _REPLY_FINDINGS + len(FINDINGS)] = self._reply.findings
+            out[_REPLY_HIDDEN : _REPLY_HIDDEN + HIDDEN_WIDTH] = self._reply.hidden
+        out[_REPLIES : _REPLIES + len(FINDINGS)] = self._replies
         out[_HIDDEN : _HIDDEN + HIDDEN_WIDTH] = now.hidden
-        for name, value in self._products(said) | self._facts(now):
-            out[_INDEX[name]] = value
-        return self.told(out, self.timeline.facts(now.sent_at))
+        _put(out, self._products(said) | self._facts(now))
+        _tell(out, self.timeline.facts(now.sent_at))
+        return out
 
-    def _products(self, said: Floats) -> set[tuple[str, float]]:
-        at = {name: i for i, name in enumerate((*_GRADED, *CUES))}
-        ever = np.maximum(said, self._before)
-        answered = float(self._agent > 0)
-
-        def both(a: float, b: float) -> float:
-            return float(a) * float(b)
-
+    def _products(self, said: Floats) -> dict[str, float]:
+        at = _AT
+        ever = np.maximum(said, self._before).tolist()
+        shown, absent, before = said.tolist(), (1 - said).tolist(), self._before.tolist()
+        again, thanks = shown[at["repeat_contact"]], shown[at["gratitude"]]
+        unclear, resolved = shown[at["confusion>=1"]], at["resolved"]
         return {
-            ("both.confusion", both(said[at["confusion>=1"]], self._before[at["confusion>=1"]])),
-            (
-                "both.frustration",
-                both(said[at["frustration>=2"]], self._before[at["frustration>=1"]]),
-            ),
-            ("both.fault", both(said[at["product_fault"]], self._before[at["product_fault"]])),
-            ("both.repeat_fault", both(said[at["repeat_contact"]], ever[at["product_fault"]])),
-            ("both.grateful_and_settled", both(said[at["gratitude"]], said[at["resolved"]])),
-            ("both.grateful_and_calm", both(said[at["gratitude"]], 1 - said[at["frustration>=1"]])),
-            ("both.bill_unclear", both(ever[at["billing"]], said[at["confusion>=1"]])),
-            ("both.churn_open", both(said[at["churn_risk>=2"]], 1 - said[at["resolved"]])),
-            ("both.asked_after_reply", both(said[at["repeat_contact"]], answered)),
+            "both.confusion": unclear * before[at["confusion>=1"]],
+            "both.frustration": shown[at["frustration>=2"]] * before[at["frustration>=1"]],
+            "both.fault": shown[at["product_fault"]] * before[at["product_fault"]],
+            "both.repeat_fault": again * ever[at["product_fault"]],
+            "both.grateful_and_settled": thanks * shown[resolved],
+            "both.grateful_and_calm": thanks * absent[at["frustration>=1"]],
+            "both.bill_unclear": ever[at["billing"]] * unclear,
+            "both.churn_open": shown[at["churn_risk>=2"]] * absent[resolved],
+            "both.asked_after_reply": again * float(self._agent > 0),
         }
 
-    def _facts(self, now: Turn) -> set[tuple[str, float]]:
+    def _facts(self, now: Turn) -> dict[str, float]:
         return {
-            ("thread.customer_turns", float(np.log1p(self._customer))),
-            ("thread.agent_turns", float(np.log1p(self._agent))),
-            ("thread.first_turn", float(self._customer == 1)),
-            ("thread.unanswered", float(min(self._unanswered - 1, 4))),
-            ("thread.bounced", float(self._bounced)),
-            ("thread.decision_maker_joined", float(self._joined)),
-            ("thread.reply_hours", _log_hours(self._answered_at, now.sent_at)),
-            ("thread.age_days", _log_hours(self._started_at, now.sent_at) / 3),
-            ("thread.unsolved", float(np.log1p(self._unsolved))),
-            ("thread.by_call", float(self.channel == "call")),
-            ("thread.by_chat", float(self.channel == "chat")),
-            ("message.length", float(np.log1p(now.length) / 5)),
-            ("message.questions", float(min(now.questions, 5))),
+            "thread.customer_turns": float(np.log1p(self._customer)),
+            "thread.agent_turns": float(np.log1p(self._agent)),
+            "thread.first_turn": float(self._customer == 1),
+            "thread.unanswered": float(min(self._unanswered - 1, 4)),
+            "thread.bounced": float(self._bounced),
+            "thread.decision_maker_joined": float(self._joined),
+            "thread.reply_hours": _log_hours(self._answered_at, now.sent_at),
+            "thread.age_days": _log_hours(self._started_at, now.sent_at) / 3,
+            "thread.unsolved": float(np.log1p(self._unsolved)),
+            "thread.by_call": float(self.channel == "call"),
+            "thread.by_chat": float(self.channel == "chat"),
+            "message.length": float(np.log1p(now.length) / 5),
+            "message.questions": float(min(now.questions, 5)),
         }
 
 
-def _columns(facts: Facts) -> Iterator[tuple[str, float]]:
-    for name, count, most in (
+def _put(out: Floats, values: Mapping[str, float]) -> None:
+    for name, value in values.items():
+        out[_INDEX[name]] = value
+
+
+def _tell(out: Floats, facts: Facts) -> None:
+    """Put the facts of the thread into a vector, in place."""
+    counts = (
         ("thread.promises_open", facts.promises_open, 3),
         ("thread.promises_due", facts.promises_due, 2),
         ("thread.promises_broken", facts.promises_broken, 3),
@@ -321,9 +326,11 @@ def _columns(facts: Facts) -> Iterator[tuple[str, float]]:
         ("thread.passed_over", facts.unanswered, 3),
         ("thread.asked_again", facts.asked - 1, 3),
         ("thread.reports", facts.reports, 6),
-    ):
-        yield name, float(max(min(count, most), 0))
-    yield "thread.waited_hours", float(np.log1p(facts.waited_hours or 0.0))
+    )
+    values = {name: float(max(min(count, most), 0)) for name, count, most in counts}
+    values["thread.waited_hours"] = float(np.log1p(facts.waited_hours or 0.0))
+    values["both.broken_unhappy"] = float(out[_UNHAPPY]) if facts.just_broken > 0 else 0.0
+    _put(out, values)
 
 
 def observe(features: ThreadFeatures, scored: ScoredMessage) -> None:
@@ -645,8 +652,11 @@ class Recommender:
         # summed along one axis, not by a matrix product: the order of additions is then fixed,
         # and results are equal in any batch and on any number of threads
         scores: Floats = (x[:, None] * self._all_weights).sum(axis=0) + self._all_bias
-        parts = np.split(scores, np.cumsum([len(names) for names in _HEADS.values()])[:-1])
-        return dict(zip(_HEADS, parts, strict=True))
+        ends = accumulate(map(len, _HEADS.values()))
+        return {
+            head: scores[end - len(names) : end]
+            for (head, names), end in zip(_HEADS.items(), ends, strict=True)
+        }
 
     def _choose(self, probability: Floats, policy: Policy | None) -> set[str]:
         threshold = self._threshold

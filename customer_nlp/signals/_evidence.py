@@ -9,15 +9,16 @@ tokens out of the row sequence is the same as leaving their characters out of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.signals._network import Network
-from customer_nlp.signals._tokens import TokenIds
+from customer_nlp.signals._passage import Passage
 
 __all__ = ["Question", "clauses", "find_evidence"]
 
@@ -101,28 +102,25 @@ def find_evidence(network: Network, questions: Sequence[Question]) -> list[list[
     -------
     list of list of list of (start, end)
         For every question and column up to three ranges, the strongest first; empty when no removal
-        lowers the score. Cost: linear in the tokens; a text costs about four passes.
+        lowers the score. Cost: linear in the tokens; a text costs about one more pass.
     """
-    proposals = [_proposals(network, question) for question in questions]
-    # one pass for all texts: each proposal left out, then the text as it is
-    variants = [
-        ids
-        for question, per_column in zip(questions, proposals, strict=True)
-        for ids in _variants(question, per_column)
-    ]
-    if not variants:
-        return [[[] for _ in question.columns] for question in questions]
-    logits = iter(network.logits(TokenIds.of_sequences(variants)))
+    proposals, pooled, linear = [], [], []
+    for question in questions:
+        passage = Passage(network, question.ids)
+        per_column = _proposals(passage, question)
+        # the text as it is, then each proposal left out
+        features = passage.without([(0, 0), *_unique(per_column)])
+        proposals.append(per_column)
+        pooled.append(features[0])
+        linear.append(features[1])
+    if not questions:
+        return []
+    logits = network.logits_from_parts(np.concatenate(pooled), np.concatenate(linear))
+    ends = accumulate(map(len, pooled))
     return [
-        _confirmed(question, per_column, logits)
-        for question, per_column in zip(questions, proposals, strict=True)
+        _confirmed(question, per_column, logits[end - len(part) : end])
+        for question, per_column, part, end in zip(questions, proposals, pooled, ends, strict=True)
     ]
-
-
-def _variants(question: Question, per_column: Sequence[Sequence[Range]]) -> Iterator[Ids]:
-    yield question.ids
-    for start, end in _unique(per_column):
-        yield np.concatenate([question.ids[:start], question.ids[end:]])
 
 
 def _unique(per_column: Sequence[Sequence[Range]]) -> list[Range]:
@@ -130,58 +128,55 @@ def _unique(per_column: Sequence[Sequence[Range]]) -> list[Range]:
 
 
 def _confirmed(
-    question: Question, per_column: Sequence[Sequence[Range]], logits: Iterator[Floats]
+    question: Question, per_column: Sequence[Sequence[Range]], logits: Floats
 ) -> list[list[Range]]:
-    whole = next(logits)
-    drops = {found: whole - next(logits) for found in _unique(per_column)}
-    confirmed = []
-    for column, ranges in zip(question.columns, per_column, strict=True):
-        ranked = sorted(ranges, key=lambda found: -float(drops[found][column]))
-        strongest = float(drops[ranked[0]][column]) if ranked else 0.0
-        confirmed.append(
-            [
-                found
-                for found in ranked[:MAX_RANGES]
-                if drops[found][column] > 0 and drops[found][column] >= SECOND_SHARE * strongest
-            ]
-        )
-    return confirmed
+    falls = (logits[0] - logits[1:])[:, question.columns].T.tolist()
+    found = _unique(per_column)
+    return [
+        _strongest(ranges, dict(zip(found, of_column, strict=True)))
+        for ranges, of_column in zip(per_column, falls, strict=True)
+    ]
 
 
-def _proposals(network: Network, question: Question) -> list[list[Range]]:
-    if not len(question.ids):
+def _strongest(ranges: Sequence[Range], falls: Mapping[Range, float]) -> list[Range]:
+    ranked = sorted(ranges, key=lambda found: -falls[found])[:MAX_RANGES]
+    least = SECOND_SHARE * falls[ranked[0]] if ranked else 0.0
+    return [found for found in ranked if falls[found] > 0 and falls[found] >= least]
+
+
+def _proposals(passage: Passage, question: Question) -> list[list[Range]]:
+    if not question.tokens:
         return [[] for _ in question.columns]
-    relevance = network.relevance(question.ids, question.hidden, question.columns)
+    relevance = passage.relevance(question.hidden, question.columns)
     cut = clauses(question.tokens, question.breaks)
-    clause_of = [i for i, (start, end) in enumerate(cut) for _ in range(start, end)]
-    return [_peaks(question, cut, clause_of, list(values)) for values in relevance.T.tolist()]
+    ends = [token[0] in _CLAUSE_ENDS for token in question.tokens]
+    inner = [[i for i in range(start, end) if not ends[i]] for start, end in cut]
+    return [_peaks(cut, inner, ends, values) for values in relevance.T.tolist()]
 
 
 def _peaks(
-    question: Question, cut: Sequence[Range], clause_of: Sequence[int], values: list[float]
+    cut: Sequence[Range], inner: Sequence[Sequence[int]], ends: Sequence[bool], values: list[float]
 ) -> list[Range]:
-    """Grow a range around each of the highest tokens, one a clause."""
-    ranges: list[Range] = []
-    used: set[int] = set()
-    for peak in sorted(range(len(values)), key=values.__getitem__, reverse=True):
-        if len(ranges) == PROPOSALS:
-            break
-        if clause_of[peak] in used or question.tokens[peak][0] in _CLAUSE_ENDS:
-            continue
-        used.add(clause_of[peak])
-        ranges.append(_grown(peak, cut[clause_of[peak]], values, question.tokens))
-    return ranges or [cut[0]]
+    """Grow a range around the highest token of each of the clauses that have the highest."""
+    value = values.__getitem__
+    peaks = [
+        (max(tokens, key=value), clause)
+        for tokens, clause in zip(inner, cut, strict=True)
+        if tokens
+    ]
+    peaks.sort(key=lambda found: -value(found[0]))
+    return [_grown(peak, clause, values, ends) for peak, clause in peaks[:PROPOSALS]] or [cut[0]]
 
 
-def _grown(peak: int, clause: Range, values: Sequence[float], tokens: Sequence[str]) -> Range:
+def _grown(peak: int, clause: Range, values: Sequence[float], ends: Sequence[bool]) -> Range:
     least = JOINED_SHARE * max(values[peak], 0.0)
     start, end = peak, peak + 1
     while start > clause[0] and (values[start - 1] >= least or end - start < MIN_RANGE_TOKENS):
         start -= 1
     while end < clause[1] and (values[end] >= least or end - start < MIN_RANGE_TOKENS):
         end += 1
-    while end - start > 1 and tokens[end - 1][0] in _CLAUSE_ENDS:
+    while end - start > 1 and ends[end - 1]:
         end -= 1
-    while end - start > 1 and tokens[start][0] in _CLAUSE_ENDS:
+    while end - start > 1 and ends[start]:
         start += 1
     return start, end

@@ -23,6 +23,7 @@ from customer_nlp.signals._tokens import TokenIds
 __all__ = ["LENGTH_OFFSET", "LinearPart", "Network", "dense"]
 
 Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.intp]
 
 #: Added to the number of tokens before its root divides the linear part.
 LENGTH_OFFSET: Final = 3
@@ -66,13 +67,14 @@ class Network:
         if "word" in arrays:
             self._set_linear(arrays)
 
-    _linear: LinearPart | None = None
+    #: Missing in models of words alone.
+    linear_part: LinearPart | None = None
 
     def _set_linear(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         slope = arrays["slope"].astype(np.float32)
         self._output = self._output * slope
         self._output_bias = self._output_bias * slope + arrays["offset"].astype(np.float32)
-        self._linear = LinearPart(arrays["word"], arrays["pair_key"], arrays["pair"])
+        self.linear_part = LinearPart(arrays["word"], arrays["pair_key"], arrays["pair"])
 
     @staticmethod
     def _check(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -134,74 +136,46 @@ class Network:
     def logits_from_hidden(self, tokens: TokenIds, hidden: Floats) -> Floats:
         """Return the logits of messages whose hidden vectors are known, shape (n, o)."""
         logits = dense(hidden, self._output, self._output_bias, rectify=False)
-        if self._linear is not None:
-            logits += self._linear.logits(tokens)
+        if self.linear_part is not None:
+            logits += self.linear_part.logits(tokens)
         return logits
 
-    def relevance(
-        self, ids: npt.NDArray[np.intp], hidden: Floats, columns: Sequence[int]
-    ) -> Floats:
-        """Say how much each token of one text adds to some logits, to first order.
+    def logits_from_parts(self, pooled: Floats, linear: Floats) -> Floats:
+        """Return the logits of texts whose pooled features and linear sums are known."""
+        hidden = dense(pooled, self._hidden, self._hidden_bias, rectify=True)
+        return dense(hidden, self._output, self._output_bias, rectify=False) + linear
 
-        Parameters
-        ----------
-        ids : ndarray of shape (n,)
-            Rows of the text's tokens, without boundaries.
-        hidden : ndarray of shape (k,)
-            Its hidden vector.
-        columns : sequence of int
-            Which logits.
+    def gradient(self, hidden: Floats, columns: Sequence[int]) -> Floats:
+        """Return how logits of a text grow with its pooled features, shape (2h, len(columns))."""
+        return np.asarray(self._hidden @ (self._output[:, columns] * (hidden > 0)[:, None]))
 
-        Returns
-        -------
-        ndarray of shape (n, len(columns))
-            A token's share is half of the window around it and a quarter of each neighbour.
-        """
-        width = self._here.shape[1]
-        padded = np.zeros(len(ids) + 2, np.intp)
-        padded[1:-1] = ids
-        before = np.concatenate(([self.rows], padded[:-2]))
-        windows = self._here.take(padded[:-1], axis=0)
-        windows += self._after.take(padded[1:], axis=0)
-        windows += self._before.take(before, axis=0)
-        np.maximum(windows, 0, out=windows)
-        active = self._hidden[:, hidden > 0]
-        gradient = active @ self._output[hidden > 0][:, list(columns)]
-        top = windows.argmax(axis=0)
-        passed = (windows @ gradient[width:]) / len(windows)
-        share = windows[top, np.arange(width)][:, None] * gradient[:width]
-        np.add.at(passed, top, share)
-        spread = np.zeros((len(ids) + 2, len(columns)), np.float32)
-        spread[:-1] = passed
-        relevance = 0.5 * spread[1:-1] + 0.25 * (spread[:-2] + spread[2:])
-        if self._linear is not None:
-            relevance += self._linear.relevance(padded, columns)
-        return np.asarray(relevance, np.float32)
+    def windows(self, before: Ids, here: Ids, after: Ids) -> Floats:
+        """Return what the windows around tokens show; `rows` is before an opening boundary."""
+        shown: Floats = self._here.take(here, axis=0, mode="clip")
+        shown += self._after.take(after, axis=0, mode="clip")
+        shown += self._before.take(before, axis=0, mode="clip")
+        np.maximum(shown, 0, out=shown)
+        return shown
 
     def _pool(self, tokens: TokenIds) -> Floats:
         ids, starts = tokens.ids, tokens.starts
         width = self._here.shape[1]
         pooled = np.empty((len(starts), 2 * width), np.float32)
         for first, last, _, end in _chunks(tokens):
-            self._pool_chunk(ids, starts[first:last], end, pooled[first:last])
+            self._pool_chunk(ids[: end + 1], starts[first:last], pooled[first:last])
         pooled[:, width:] /= tokens.lengths.astype(np.float32)[:, None]
         return pooled
 
-    def _pool_chunk(
-        self, ids: npt.NDArray[np.intp], starts: npt.NDArray[np.intp], end: int, out: Floats
-    ) -> None:
+    def _pool_chunk(self, ids: Ids, starts: Ids, out: Floats) -> None:
         start = int(starts[0])
         width = self._here.shape[1]
         offsets = starts - start
-        before = np.empty(end - start, np.intp)
-        before[1:] = ids[start : end - 1]
+        before = np.empty(len(ids) - 1 - start, np.intp)
+        before[1:] = ids[start:-2]
         before[offsets] = self.rows  # the zero row: nothing stands before an opening boundary
-        window = self._here.take(ids[start:end], axis=0, mode="clip")
-        window += self._after.take(ids[start + 1 : end + 1], axis=0, mode="clip")
-        window += self._before.take(before, axis=0, mode="clip")
-        np.maximum(window, 0, out=window)
-        np.maximum.reduceat(window, offsets, axis=0, out=out[:, :width])
-        np.add.reduceat(window, offsets, axis=0, out=out[:, width:])
+        windows = self.windows(before, ids[start:-1], ids[start + 1 :])
+        np.maximum.reduceat(windows, offsets, axis=0, out=out[:, :width])
+        np.add.reduceat(windows, offsets, axis=0, out=out[:, width:])
 
 
 class LinearPart:
@@ -235,24 +209,27 @@ class LinearPart:
         counts = tokens.lengths - 1
         sums = np.empty((len(starts), self._word.shape[1]), np.float32)
         for first, last, start, end in _chunks(tokens):
-            parts = self._word.take(ids[start:end], axis=0)
-            parts += self._pair.take(self._pair_rows(ids[start : end + 1]), axis=0)
+            parts = self.parts(ids[start:end], ids[start + 1 : end + 1])
             np.add.reduceat(parts, starts[first:last] - start, axis=0, out=sums[first:last])
         sums *= (1 / np.sqrt(counts + LENGTH_OFFSET)).astype(np.float32)[:, None]
         return sums
 
-    def relevance(self, padded: npt.NDArray[np.intp], columns: Sequence[int]) -> Floats:
-        """Return what each token of one text adds; `padded` has a boundary at either end."""
-        # a pair is shared by its two words
-        pairs = self._pair[self._pair_rows(padded)][:, list(columns)] / 2
-        linear = self._word[padded[1:-1]][:, list(columns)] + pairs[:-1] + pairs[1:]
-        return np.asarray(linear / np.sqrt(len(padded) - 2 + LENGTH_OFFSET), np.float32)
+    def parts(self, first: Ids, second: Ids) -> Floats:
+        """Return the weights of words and of the pairs that they make with those behind them."""
+        parts = self.pairs(first, second)
+        parts += self.words(first)
+        return parts
 
-    def _pair_rows(self, ids: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        keys = ids[:-1].astype(np.int64) * len(self._word) + ids[1:]
+    def words(self, ids: Ids) -> Floats:
+        """Return the weights of words by their rows."""
+        return self._word.take(ids, axis=0)
+
+    def pairs(self, first: Ids, second: Ids) -> Floats:
+        """Return the weights of pairs, by the rows of their words."""
+        keys = first.astype(np.int64) * len(self._word) + second
         found = np.searchsorted(self._pair_key, keys)
         found[self._pair_key[found] != keys] = len(self._pair) - 1
-        return found
+        return self._pair.take(found, axis=0)
 
 
 def _chunks(tokens: TokenIds) -> Iterator[tuple[int, int, int, int]]:

@@ -148,29 +148,31 @@ def _cost(keys: set[str] | None) -> float:
     return sum(1.0 if key in _COMMON else 0.02 for key in keys)
 
 
-def _needed(nodes: _Nodes, *, begins: bool) -> set[str] | None:
+def _needed(nodes: _Nodes, *, begins: bool, then: _Nodes = ()) -> set[str] | None:
     """Return keys of which every match of a sequence holds one.
 
-    `begins` says that nothing but the beginning of a word can stand where the sequence starts.
+    `begins` says that nothing but the beginning of a word can stand where the sequence starts;
+    the nodes `then` follow it.
     """
     found: list[set[str] | None] = []
     for place, node in enumerate(nodes):
+        rest = (*nodes[place + 1 :], *then)
         if begins:
-            found.append(_first_words(nodes[place:]))
-        found.append(_inside(node, begins=begins))
+            found.append(_first_words((node, *rest)))
+        found.append(_inside(node, rest, begins=begins))
         begins = _ends_outside(node, begins=begins)
     return min(found, key=_cost, default=None)
 
 
-def _inside(node: Any, *, begins: bool) -> set[str] | None:
-    """Return keys that one node needs by itself."""
+def _inside(node: Any, then: _Nodes, *, begins: bool) -> set[str] | None:
+    """Return keys that one node needs, where those that follow it may end its last word."""
     kind, value = str(node[0]), node[1]
     if kind == "SUBPATTERN":
-        return _needed(tuple(value[3]), begins=begins)
+        return _needed(tuple(value[3]), begins=begins, then=then)
     if kind in _REPEATS:
         return _needed(tuple(value[2]), begins=begins) if value[0] else None
     if kind == "BRANCH":
-        return _united([_needed(tuple(one), begins=begins) for one in value[1]])
+        return _united([_needed(tuple(one), begins=begins, then=then) for one in value[1]])
     characters = _characters(node)
     if not characters or not all(map(_is_mark_or_digit, characters)):
         return None
