@@ -652,11 +652,7 @@ class Recommender:
         # summed along one axis, not by a matrix product: the order of additions is then fixed,
         # and results are equal in any batch and on any number of threads
         scores: Floats = (x[:, None] * self._all_weights).sum(axis=0) + self._all_bias
-        ends = accumulate(map(len, _HEADS.values()))
-        return {
-            head: scores[end - len(names) : end]
-            for (head, names), end in zip(_HEADS.items(), ends, strict=True)
-        }
+        return {head: scores[place] for head, place in _PLACES.items()}
 
     def _choose(self, probability: Floats, policy: Policy | None) -> set[str]:
         threshold = self._threshold
@@ -701,6 +697,13 @@ _HEADS: Final[Mapping[str, Sequence[str]]] = {
     "primary": ACTIONS,
     "channel": CHANNELS,
     "timing": TIMINGS,
+}
+#: Where the scores of each head stand beside those of the others.
+_PLACES: Final = {
+    head: slice(end - len(names), end)
+    for (head, names), end in zip(
+        _HEADS.items(), accumulate(map(len, _HEADS.values())), strict=True
+    )
 }
 
 _NOW: Final[Mapping[str, str]] = {

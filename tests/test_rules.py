@@ -7,23 +7,17 @@ import re
 import string
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_nlp.accounts import _facts
-from customer_nlp.review import _features, _phrases
+from customer_nlp import accounts, review, timeline
+from customer_nlp.review import _phrases
 from customer_nlp.text import Rule, RuleTable, word_keys
-from customer_nlp.timeline import (
-    _commitments,
-    _conflicts,
-    _dates,
-    _follow,
-    _outcomes,
-    _undertakings,
-)
 
 THREADS = Path(__file__).parents[1] / "data" / "corpus" / "threads.jsonl"
 
@@ -36,17 +30,11 @@ def _rules(value: object) -> Iterator[Rule]:
             yield from _rules(one)
 
 
-MODULES = (
-    _facts,
-    _features,
-    _phrases,
-    _commitments,
-    _conflicts,
-    _dates,
-    _follow,
-    _outcomes,
-    _undertakings,
-)
+MODULES = [
+    import_module(one.name)
+    for package in (accounts, review, timeline)
+    for one in iter_modules(package.__path__, f"{package.__name__}.")
+]
 RULES = list(dict.fromkeys(rule for m in MODULES for v in vars(m).values() for rule in _rules(v)))
 
 

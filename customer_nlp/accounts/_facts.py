@@ -10,7 +10,7 @@ from typing import Final
 
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import Message, Thread, utc
-from customer_nlp.text import Rule, sentences
+from customer_nlp.text import Rule, caseless, sentences
 
 __all__ = ["FACTS", "Fact", "told"]
 
@@ -66,10 +66,6 @@ class Fact:
         return f"Fact(kind={self.kind!r})"
 
 
-def _rule(*patterns: str) -> Rule:
-    return Rule(*patterns, flags=re.IGNORECASE)
-
-
 _NUMBERS: Final = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
@@ -93,7 +89,7 @@ _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*"
 #: Words by which customers tell a fact. ``what``, ``years`` and ``since`` are the value where
 #: the pattern has them, else the words themselves are.
 _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
-    ("no_longer_owns", _rule(
+    ("no_longer_owns", caseless(
         rf"\b(?:(?:have|['’]ve|was|been|were|i|we|and)\s)(?:\w+\s)?(?:sold|donated|scrapped|"
         rf"returned|gave\s(?:away|up|back)|given\s(?:away|up|back)|got\srid\sof|handed\sback|"
         rf"part-exchanged)\s{_THING}",
@@ -108,7 +104,7 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         r"(?:\w+\s)?(?:sold|scrapped|stolen|demolished|donated|(?:sent\s|given\s|returned\s|"
         r"collected\s)back|to\sthe\s(?:scrapyard|tip|curb|dump))\b",
     )),
-    ("do_not_call", _rule(
+    ("do_not_call", caseless(
         r"\b(?:(?:do\snot|don['’]?t|please\sstop|stop|never|not\sto|quit|without)\s(?:\w+\s)?(?:"
         r"call|ring|phon|telephon)(?:e|ing)?\b(?!\s(?:back|it|this|that|in\s(?:sick|question)))|"
         r"no\s(?:more\s)?(?:phone\s|sales\s|telephone\s)?calls\b|(?:in\swriting|by\se-?mail|e-?mail|"
@@ -117,12 +113,12 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         r"don['’]?t\sdo\s(?:tele)?phones?|(?:i['’]?m|i\sam|she\sis|he\sis)\s(?:\w+\s)?deaf|no-calls|"
         r"not\s(?:to\s)?(?:tele)?phone|(?:stop|quit)\s(?:ringing|calling|phoning))\b",
     )),
-    ("do_not_contact", _rule(
+    ("do_not_contact", caseless(
         r"\b(?:unsubscribe\s(?:me|us)|take\s(?:me|us|my\s\w+)\soff\s(?:(?:your|the|this|all)\s"
         r"(?:\w+\s)?(?:lists?|campaigns?|database|register|mailings?)|it|everything)\b|(?:do\snot|don['’]?t|stop)\s(?:contact|e-?mail|mail|writ|text|message)"
         r"(?:ing|e)?\s(?:me|us)\b|remove\s(?:me|us)\sfrom\s(?:your|the|all))",
     )),
-    ("prefers", _rule(
+    ("prefers", caseless(
         r"\b(?:(?:by|via|per)\s(?:e-?mail|mail|phone|text|letter|post|chat)\s?,?\s(?:please|only)|"
         r"(?:please\s)(?:\w+\s)?(?:by|per|via)\s(?:e-?mail|mail|phone|text|letter|post)|"
         r"(?:just|only|please)\s(?:e-?mail|text|write|phone|ring|call)\s(?:me|us|to\sme|instead)|"
@@ -138,7 +134,7 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         r"\b(?:i['’]?m|i\sam)\s(?:still\s|rather\s|very\s)?(?:deaf|hard\sof\shearing)\b"
         r"|\b(?:mornings|evenings|afternoons|e-?mail|text|phone)\s(?:is\s|are\s)?best\b",
     )),
-    ("contact_left", _rule(
+    ("contact_left", caseless(
         rf"\b(?P<what>{_NAME})\s(?:who\s)?(?:has\s|have\s|had\s|sadly\s)?"
         r"(?:(?:now\s)?retired|left\s(?:us|the\s(?:company|firm|business|practice)|in\s|last\s)|"
         r"died|passed\saway|finished\sup|moved\son|no\slonger\sworks|is\sno\slonger\s(?:with|here|at)|"
@@ -147,7 +143,7 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         rf"\b(?P<what3>{_NAME})(?:['’]s|\sis|\shas|\shad)\s(?:been\s)?gone\b"
         r"(?!\s(?:to|up|down|back|over|out|wrong|off|in|ahead|quiet|through|very|too|so|with))",
     )),
-    ("contract_end", _rule(
+    ("contract_end", caseless(
         rf"\b(?:ends|end(?:ing)?\sdate(?:\sis)?:?|contract\send(?:\sis)?:?|runs\s(?:to|until)"
         rf"|expires)\s(?:on\s)?(?P<what2>\d{{1,2}}(?:st|nd|rd|th)?\s{_MONTH}\s\d{{4}}"
         r"|\d{1,2}\.\d{1,2}\.\d{4}|\d{4}-\d\d-\d\d)",
@@ -156,7 +152,7 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         rf"until|due|renews?)\b[^.!?\n]{{0,15}}?\b(?P<what>\d{{1,2}}(?:st|nd|rd|th)?\s{_MONTH}"
         rf"(?:\s\d{{4}})?|{_MONTH}\s\d{{1,2}}\b|\d{{1,2}}/\d{{1,2}}/\d{{4}}|\d{{4}}-\d\d-\d\d)",
     )),
-    ("customer_since", _rule(
+    ("customer_since", caseless(
         r"\b(?:customers?|with\syou|client|member|subscriber|account|coming\s(?:here|to\syou)|"
         r"paid|loyal|bought|dealt|(?:i|we|['’]ve)\s(?:been|had|have)|been\s(?:with|your|a|coming)|"
         r"brought|work(?:ed)?|stayed|renting|ordering|using|"
@@ -169,11 +165,11 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         rf"^\W{{0,3}}(?P<years2>{_COUNT})\s{_NOT_LOYAL}",
         r"\bfor\sa\s(?P<years3>decade)\b",
     )),
-    ("uses_for", _rule(
+    ("uses_for", caseless(
         r"\b(?:I|we)\s(?:only\s|mainly\s|mostly\s)?use\s(?:it|them|this|yours?|the\s[\w-]+|your\s"
         r"[\w-]+)\s(?:only\s|mainly\s|mostly\s)?(?:for|to)\s(?P<what>(?:[\w'’-]+\s?){1,6})",
     )),
-    ("opted_out_survey", _rule(
+    ("opted_out_survey", caseless(
         r"\b(?:no\s(?:more\s)?(?:surveys?|questionnaires?)|(?:stop|don['’]?t|do\snot)\s(?:\w+\s)?"
         r"(?:send|sending)\s(?:me|us)\s(?:\w+\s)?(?:surveys?|questionnaires?|feedback))\b",
     )),

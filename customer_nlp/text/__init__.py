@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer_nlp.text._language import language
 from customer_nlp.text._markers import word_set
-from customer_nlp.text._rules import DIGIT_KEY, Rule, RuleTable, word_keys
+from customer_nlp.text._rules import DIGIT_KEY, Rule, RuleTable, caseless, word_keys
 from customer_nlp.text._sentences import sentences
 from customer_nlp.text._signatures import signature_name
 from customer_nlp.text._zones import segment
@@ -18,6 +18,7 @@ __all__ = [
     "DIGIT_KEY",
     "Rule",
     "RuleTable",
+    "caseless",
     "html_to_text",
     "language",
     "segment",

@@ -19,7 +19,7 @@ try:  # the parser of the standard library; without it every rule is asked of ev
 except ImportError:  # pragma: no cover
     _parser = None
 
-__all__ = ["DIGIT_KEY", "Rule", "RuleTable", "word_keys"]
+__all__ = ["DIGIT_KEY", "Rule", "RuleTable", "caseless", "word_keys"]
 
 _METHODS: Final = frozenset({"finditer", "findall", "fullmatch", "match", "search", "sub"})
 #: Letters of a word that a key holds; a shorter key is a whole word.
@@ -91,6 +91,11 @@ class Rule:
     def found(self, text: str, keys: frozenset[str]) -> bool:
         """Whether the rule matches in a text; `keys` are those of the text."""
         return self.may(keys) and self.search(text) is not None
+
+
+def caseless(*patterns: str) -> Rule:
+    """Return a rule for which upper and lower case are the same."""
+    return Rule(*patterns, flags=re.IGNORECASE)
 
 
 class RuleTable:

@@ -5,7 +5,6 @@ What undertakes something is found by `customer_nlp.timeline._undertakings`; her
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 from customer_nlp.records import Commitment, Message
-from customer_nlp.text import Rule
+from customer_nlp.text import caseless
 from customer_nlp.timeline._dates import public_holidays
 from customer_nlp.timeline._outcomes import (
     ARRIVED,
@@ -30,10 +29,6 @@ from customer_nlp.timeline._undertakings import read, shipped_weights
 __all__ = ["LEAD_HOURS", "Commitments", "commitments", "follow", "zone_of"]
 
 LEAD_HOURS: Final = 24.0
-
-
-def _any(*patterns: str) -> Rule:
-    return Rule(*patterns, flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +189,7 @@ def _by_person(message: Message) -> bool:
 
 
 #: Our side says that it will be late.
-_DELAY: Final = _any(
+_DELAY: Final = caseless(
     r"\b(?:won['’]t|will\snot|cannot|can['’]t|not)\s(?:be\s)?(?:make|reach|come|arrive|ready"
     r"|tomorrow|today|on\sfriday|monday|tuesday|wednesday|thursday|friday|saturday|sunday|the\s\d"
     r"|\d)",
@@ -204,13 +199,13 @@ _DELAY: Final = _any(
     r"|apolog\w+|sick|snow(?:ed)?|fog|storms?|flood\w*|strike|customs|short-?staffed)\b",
     r"\bso\s(?:it|they|he|she|the\s\w+)(?:['’](?:s|ll)|\s(?:is|are|will|comes?|arrives?|lands?))\b",
 )
-_ASKS_TO_MOVE: Final = _any(
+_ASKS_TO_MOVE: Final = caseless(
     r"\b(?:another|different|other)\s(?:day|time|date|slot)\b|\b(?:reschedule|re-?book|move\sit"
     r"|make\sit|push\sit|earlier|instead|doesn['’]t\ssuit|can['’]t\sdo|won['’]t\sbe\s(?:in|here"
     r"|home))\b",
 )
 #: What was promised is word itself, so that writing keeps it.
-_CONTACT: Final = _any(
+_CONTACT: Final = caseless(
     r"\b(?:I|we)(?:['’]ll|\s(?:will|shall))\s(?:\w+\s)?(?:write|mail|e-?mail|text|ring|call|phone"
     r"|telephone|check|confirm|tell|let\syou|message|update|look)\b",
     r"\bI\s(?:write|call|ring|mail)\b|\bnext\sword\b|\bget\sback\b",

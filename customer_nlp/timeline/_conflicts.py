@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final
 
 from customer_nlp.records import Conflict, Evidence, Message, Unanswered
-from customer_nlp.text import Rule, sentences, word_keys
+from customer_nlp.text import Rule, caseless, sentences, word_keys
 from customer_nlp.timeline._dates import Words, find_moments, may_hold_time
 
 __all__ = ["Conflicts", "Questions", "conflicts", "unanswered"]
@@ -24,13 +24,9 @@ _MAX_STATEMENTS: Final = 200
 _MAX_QUESTIONS: Final = 60
 
 
-def _rule(pattern: str) -> Rule:
-    return Rule(pattern, flags=re.IGNORECASE)
-
-
 #: Reasons that a refusal, cancellation or delay is put down to.
 _REASONS: Final = tuple(
-    (name, _rule(pattern))
+    (name, caseless(pattern))
     for name, pattern in (
         ("stock", r"\b(?:out\sof\sstock|sold\sout|inventory|no\slonger\s(?:available|in\sstock)"
         r"|discontinued|stock\s(?:issue|problem|shortage)|supplier)\b"),
@@ -51,13 +47,13 @@ _REASONS: Final = tuple(
     )
 )  # fmt: skip
 #: A sentence in which a reason is one for something that went wrong.
-_OUTCOME: Final = _rule(
+_OUTCOME: Final = caseless(
     r"\b(?:cancel\w*|declined|refused|rejected|delay\w*|late|because|due\sto|reason|owing\sto"
     r"|unable|could\snot|couldn['’]t|attended|missed|held\sup)\b"
 )
 #: Earlier state and later state that exclude each other.
 _STATES: Final = tuple(
-    (_rule(first), _rule(second))
+    (caseless(first), caseless(second))
     for first, second in (
         (
             r"\b(?:was|were|been|has|have|is|are|it)\s(?:\w+\s)?(?:posted|dispatched|shipped|sent"
@@ -123,31 +119,35 @@ _STATES: Final = tuple(
     )
 )  # fmt: skip
 #: Something was free or included, with no condition …
-_FREE: Final = _rule(
+_FREE: Final = caseless(
     r"\b(?:free|(?:is|are)\sincluded|nothing\s(?:extra\s)?to\spay|no\s(?:extra\s)?(?:charge|cost|fee)|on\sus)\b"
 )
-_CONDITION: Final = _rule(r"\b(?:if|unless|over|above|until|till|when|where|from|upgrade|offer)\b")
+_CONDITION: Final = caseless(
+    r"\b(?:if|unless|over|above|until|till|when|where|from|upgrade|offer)\b"
+)
 #: … and now it costs.
-_COSTS: Final = _rule(
+_COSTS: Final = caseless(
     r"(?:[£$€]\s?\d|\b\d+(?:[.,]\d\d)?\s?(?:eur|euros?|usd|gbp|pounds|dollars)\b|\bcharged\b)"
 )
-_GREETING: Final = _rule(r"^\W{0,4}(?:hi|hello|dear|hey|morning|good\s\w+)\b[^,!.\n]{0,40}[,!.]?")
+_GREETING: Final = caseless(
+    r"^\W{0,4}(?:hi|hello|dear|hey|morning|good\s\w+)\b[^,!.\n]{0,40}[,!.]?"
+)
 _MAX_COMPARED_CHARS: Final = 300
-_OWNS_UP: Final = _rule(
+_OWNS_UP: Final = caseless(
     r"\b(?:wrong|mistake|error|correct(?:ed|ion)|misread|I\swas\swrong|our\sfault"
     r"|should\shave|misunderst\w+|instead|changed|moved|new\s(?:date|price|day|slot)|as\sagreed"
     r"|you\swere\sright|you['’]re\sright|you\sare\sright|replaces|void|nonsense|sorry|apolog\w+"
     r"|bad\snews|I\ssaid)\b"
 )
-_AMOUNT: Final = _rule(
+_AMOUNT: Final = caseless(
     r"(?P<before>[£$€]\s?)?\d{1,3}(?:[,.]\d{3}){0,3}(?:[.,]\d\d)?(?!\d)(?(before)|\s?(?:eur|euros?"
     r"|usd|gbp|pounds|dollars)\b)"
 )
-_LABEL: Final = _rule(
+_LABEL: Final = caseless(
     r"\b(?:premium|rent|rate|balance|deposit|residual|instal?ment|total|price|figure|fee|value"
     r"|refund)\b"
 )
-_END: Final = _rule(
+_END: Final = caseless(
     r"\b(?P<what>contract|plan|lease|agreement|works?|warranty|guarantee|licen[cs]e|notice|scheme"
     r"|subscription|deadline|offer)\b[^.!?\n]{0,30}?\b(?P<verb>ends?|ended|runs?|ran|expires?"
     r"|expired|until|is|closed|closes)\b"
@@ -416,16 +416,16 @@ _STOP: Final = frozenset({
     "now", "get", "got", "tell", "know", "mean", "say", "said",
 })  # fmt: skip
 _TOKEN: Final = re.compile(r"[^\W_]{2,40}")
-_ASKS: Final = _rule(
+_ASKS: Final = caseless(
     r"^\W{0,4}(?:and\s|so\s|but\s|now\s|then\s|also\s|ok\s)?(?:what|which|who|whose|why|when|where"
     r"|how|is|are|was|were|do|does|did|can|could|will|would|should|have|has|may|am)\b"
 )
-_NO_QUESTION: Final = _rule(
+_NO_QUESTION: Final = caseless(
     r"^\W{0,4}(?:really|right|ok(?:ay)?|how\sare\syou|seriously|remember\sme|what|why"
     r"|can\syou\s(?:help|please)|could\syou\splease|would\syou)\W{0,4}\?"
 )
 _KINDS: Final = tuple(
-    (_rule(asks), _rule(answers))
+    (caseless(asks), caseless(answers))
     for asks, answers in (
         (r"\bwhy\b", r"\b(?:because|reason|due\sto|since|as\sthe|so\sthat|owing)\b"),
         (r"\bwhen\b|\bhow\slong\b|\bwhat\s(?:day|date|time)\b",
@@ -439,9 +439,9 @@ _KINDS: Final = tuple(
          r"|unfortunately|afraid)\b"),
     )
 )  # fmt: skip
-_WH: Final = _rule(r"\b(?:why|when|where|who|which|how|what)\b")
+_WH: Final = caseless(r"\b(?:why|when|where|who|which|how|what)\b")
 #: The customer says that a question was passed over.
-_NOT_ANSWERED: Final = _rule(
+_NOT_ANSWERED: Final = caseless(
     r"\b(?:(?:did\snot|didn['’]t|haven['’]t|has\snot|hasn['’]t|not|never|nobody|no\sone"
     r"|without)\s(?:\w+\s)?(?:answer\w*|repl\w+)|(?:my|the|that|same)\s(?:\w+\s)?questions?|(?:I"
     r"|we)\s(?:\w+\s)?asked|not\swhat\sI\sasked|still\sdon['’]t\sknow|once\smore"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from customer_nlp.records import Message
-from customer_nlp.text import Rule, word_keys
+from customer_nlp.text import Rule, caseless, word_keys
 
 __all__ = [
     "ARRIVED",
@@ -40,12 +40,8 @@ Slot = Literal["our before", "our after", "their before", "their after"]
 _SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
 
 
-def _any(*patterns: str) -> Rule:
-    return Rule(*patterns, flags=re.IGNORECASE)
-
-
 #: A customer's words after the due time: it did not come …
-FAILED: Final = _any(
+FAILED: Final = caseless(
     r"\b(?:no|not\sa|not\sone|zero)\s(?:\w+\s)?(?:calls?|van|driver|report|text|texts|word|sign"
     r"|che(?:ck|que)|mail|e-?mail|show|one|news|man|card|answer|reply|parcel|box|piano|engineer"
     r"|technician|letter|money|refund|credit|delivery|message|visit|update|tracking|invoice"
@@ -75,7 +71,7 @@ FAILED: Final = _any(
     r"\?",
 )  # fmt: skip
 #: … or it did.
-CAME: Final = _any(
+CAME: Final = caseless(
     r"\b(?:thanks?|thank|ta|cheers|obliged|grateful|appreciat\w+|bless|legend|star|wicked"
     r"|brilliant|lovely|great|perfect|super|excellent|beautiful\w*|gorgeous|grand|marvell?ous"
     r"|delighted|happy|pleased)\b",
@@ -87,9 +83,9 @@ CAME: Final = _any(
     r"\b(?:works|working|running|sorted|fixed|solved|done|as\spromised|on\stime|to\sthe\sminute"
     r"|early|wire['’]s|all\sgood|spotless|confirmed)\b",
 )
-DOUBT: Final = _any(r"\b(?:no|not|nothing|never|nobody|still|wrong|instead|only)\b|n['’]t\b|\?")
+DOUBT: Final = caseless(r"\b(?:no|not|nothing|never|nobody|still|wrong|instead|only)\b|n['’]t\b|\?")
 #: Words of arrival, which count before the due time as well.
-ARRIVED: Final = _any(
+ARRIVED: Final = caseless(
     r"\b(?:came(?!\sand\swent)|ha(?:s|ve)\scome|arrived|received|landed|delivered|fitted|turned\sup|went\sin"
     r"|installed|collected"
     r"|reached|came\sthrough)\b",
@@ -98,7 +94,7 @@ ARRIVED: Final = _any(
     r"|they)\s(?:is|are))\b",
 )
 #: Our side says that it did not keep its word.
-OWNED_UP: Final = _any(
+OWNED_UP: Final = caseless(
     r"\b(?:should\shave|did\snot|didn['’]t|missed|failed|never|our\s(?:error|fault|mistake"
     r"|failing)|slipped|no\sexcuse|was\s(?:not|wrong|lost|mine)|nobody|apolog\w+|inconvenience"
     r"|sorry|forgot(?:ten)?|overlooked|let\syou\sdown)\b",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from customer_nlp.records import Message
-from customer_nlp.text import Rule, RuleTable, word_keys
+from customer_nlp.text import Rule, RuleTable, caseless, word_keys
 from customer_nlp.timeline._dates import Moment, Words, find_moments, may_hold_time
 
 __all__ = [
@@ -42,10 +42,6 @@ _MAX_SENTENCE_WORDS: Final = 120
 _MAX_A_MESSAGE: Final = 40
 
 
-def _any(*patterns: str) -> Rule:
-    return Rule(*patterns, flags=re.IGNORECASE)
-
-
 _COMES: Final = (
     r"(?:goes|go|comes?|leaves?|ships?|arrives?|reaches|reach|brings?|collects?|visits?|lands?"
     r"|passes"
@@ -54,7 +50,7 @@ _COMES: Final = (
 )
 #: Words of ours: strength 2 undertakes something by itself, 1 only with a further sign.
 _RULES: Final = tuple(
-    (name, strength, _any(pattern))
+    (name, strength, caseless(pattern))
     for name, strength, pattern in (
         ("self_will", 2, rf"\b(?:I|we){_WILL}\s(?!need|have\sto|be\sable|not\b)\w+"),
         ("self_going", 2, rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare)\s(?:\w+\s)?"
@@ -89,7 +85,7 @@ _RULES: Final = tuple(
 )  # fmt: skip
 #: What may make a sentence something else: a request, a condition, a rule, an offer.
 _NOT_SENTENCE: Final = tuple(
-    (name, _any(pattern))
+    (name, caseless(pattern))
     for name, pattern in (
         ("request", r"^\W*(?:please|kindly)\b"),
         ("verb_first", r"^\W*(?:could|can|would|may|shall|will|did|do|does|have|are|is|should)\b"),
@@ -102,7 +98,7 @@ _NOT_SENTENCE: Final = tuple(
 )  # fmt: skip
 #: What may make a clause something else: the past, a refusal, what the customer may do.
 _NOT_CLAUSE: Final = tuple(
-    (name, _any(pattern))
+    (name, caseless(pattern))
     for name, pattern in (
         ("past", r"\b(?:was|were|had|has\sbeen|did|ago|missed|yesterday|didn['’]t|wasn['’]t|would"
          r"|went|called|tried|came|since|stopped|checked|attended|sent)\b"),
@@ -116,10 +112,10 @@ _NOT_CLAUSE: Final = tuple(
     )
 )  # fmt: skip
 #: All of each at once: most clauses hold none.
-_DOUBTFUL_SENTENCE: Final = _any(*(rule.pattern for _, rule in _NOT_SENTENCE))
-_DOUBTFUL: Final = _any(*(rule.pattern for _, rule in _NOT_CLAUSE))
+_DOUBTFUL_SENTENCE: Final = caseless(*(rule.pattern for _, rule in _NOT_SENTENCE))
+_DOUBTFUL: Final = caseless(*(rule.pattern for _, rule in _NOT_CLAUSE))
 #: Words with which a customer undertakes something.
-_THEIRS: Final = _any(
+_THEIRS: Final = caseless(
     rf"\b(?:I|we)(?:{_APOSTROPHE}?ll|\s(?:will|shall))\s(?:\w+\s)?(?:send|pay|bring|come|call|ring"
     rf"|phone|post|mail|email|have|be\sthere|return|drop|get\sback|transfer|let\syou\sknow|forward"
     rf"|pick|confirm|write|measure)\b",
@@ -127,7 +123,7 @@ _THEIRS: Final = _any(
     r"\b(?:check|cheque|payment|money|list|photos?|form)(?:['’]s|\sis|\sgoes"
     r"|\swill\sbe)?\s(?:in\s(?:the|tomorrow's)|goes|to\syou|coming|follows|going)",
 )
-_NOT_THEIRS: Final = _any(
+_NOT_THEIRS: Final = caseless(
     r"\?\s*$",
     r"[\"“”„]",
     r"\b(?:if|unless|otherwise|or\sI|until|before\sI|go\sin|our\s[A-Z]\w+|it\sis)\b",
@@ -136,22 +132,22 @@ _NOT_THEIRS: Final = _any(
 )
 _MAX_THEIR_CHARS: Final = 160
 #: A second thing promised in one breath: "I'll ask the desk and send you … by noon".
-_PROMISED: Final = _any(rf"\b(?:I|we){_WILL}\s")
-_GOES_ON: Final = _any(
+_PROMISED: Final = caseless(rf"\b(?:I|we){_WILL}\s")
+_GOES_ON: Final = caseless(
     r"\W{0,2}(?:send|write|tell|confirm|ring|call|have|e?mail|text|post|bring|let|get)\b"
 )
 #: A promised call back counts without a time; so does word "when he leaves".
-_MAY_CALL: Final = _any(r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b")
-_CALL: Final = _any(
+_MAY_CALL: Final = caseless(r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b")
+_CALL: Final = caseless(
     rf"\b(?:I|we|someone|somebody|a\scolleague){_WILL}\s(?:\w+\s)?(?:call|ring|phone)\syou\sback\b",
     rf"\b(?:I|we){_WILL}\s(?:\w+\s)?(?:text|write|ring|phone|e?-?mail|message|tell)\b[^.!?\n]{{0,50}}"
     r"\b(?:when|once|the\s(?:moment|day)|as\ssoon\sas)\b",
 )
 #: A sentence that is hardly more than a time, or one in the present, counts with these.
-_FIRM: Final = _any(
+_FIRM: Final = caseless(
     r"\b(?:by|before|between)\s", r"\bat\s(?:the\slatest|\d)", r"\bnoon\b", r"\d\s?(?:to|-|–)\s?\d"
 )
-_BRINGS: Final = _any(
+_BRINGS: Final = caseless(
     r"\b(?:comes?|arrives?|arriving|leaves?|ships?|follows?|brings?|goes?\s(?:to|back|in|live|out)"
     r"|reaches|collects?|swaps|delivered)\b"
 )

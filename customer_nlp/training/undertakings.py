@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,20 +24,17 @@ from customer_nlp.timeline._undertakings import (
     read,
     rivalry,
 )
+from customer_nlp.training._signs import Floats, fit, frequent, matrix
 from customer_nlp.training.corpus import LabelledThread, load_corpus
 from customer_nlp.training.outcomes import fit_outcomes
 
 __all__ = ["fit_undertakings", "main"]
-
-Floats = npt.NDArray[np.float64]
 
 #: Wanted of the promises found, on held-out folds of train and dev.
 PRECISION: Final = 0.85
 #: Strength of the penalties (scikit-learn's C), chosen on held-out folds of train and dev.
 SIGNS_C: Final = 0.3
 RIVALRY_C: Final = 1.0
-#: Candidates in which a sign must show, in as many threads.
-_MIN_THREADS: Final = 6
 _PARTS: Final = 10
 
 
@@ -71,13 +67,14 @@ def fit_undertakings(threads: Sequence[LabelledThread]) -> dict[str, Any]:
         Contents of ``undertakings.json``. Cost: seconds.
     """
     seen = _examples([one for one in threads if one.split != "test"])
-    names = _names(seen)
-    x = _matrix(seen.candidates, names)
+    shown = [one.signs for one in seen.candidates]
+    names = frequent(shown, seen.threads)
+    x = matrix(shown, names)
     own = _held_out(x, seen, SIGNS_C)
     beside = _beside(seen.messages, own)
     threshold = _threshold(_held_out(beside, seen, RIVALRY_C), seen)
-    signs, bias = _fit(x, seen.y, SIGNS_C)
-    rivals, rivals_bias = _fit(beside, seen.y, RIVALRY_C)
+    signs, bias = fit(x, seen.y, SIGNS_C)
+    rivals, rivals_bias = fit(beside, seen.y, RIVALRY_C)
     return {
         "bias": round(bias, 3),
         "rivalry": [*rivals.round(3).tolist(), round(rivals_bias, 3)],
@@ -104,27 +101,6 @@ def _examples(threads: Sequence[LabelledThread]) -> _Examples:
     return _Examples(messages, np.array(y, np.intp), np.array(parts), names, wanted)
 
 
-def _names(seen: _Examples) -> list[str]:
-    """Return the signs that show in enough threads: a rare one says who wrote, not what."""
-    shown = {
-        (name, thread)
-        for one, thread in zip(seen.candidates, seen.threads, strict=True)
-        for name in one.signs
-    }
-    count = Counter(name for name, _ in shown)
-    return sorted(name for name, threads in count.items() if threads >= _MIN_THREADS)
-
-
-def _matrix(candidates: Sequence[Candidate], names: Sequence[str]) -> Floats:
-    column = {name: place for place, name in enumerate(names)}
-    x = np.zeros((len(candidates), len(names)))
-    for row, one in enumerate(candidates):
-        for name, value in one.signs.items():
-            if name in column:
-                x[row, column[name]] = value
-    return x
-
-
 def _beside(messages: Sequence[Sequence[Candidate]], own: Floats) -> Floats:
     """Return the values of `RIVALRY` of every candidate."""
     odds = iter(own.tolist())
@@ -137,16 +113,9 @@ def _held_out(x: Floats, seen: _Examples, c: float) -> Floats:
     odds = np.zeros(len(seen.y))
     for part in range(_PARTS):
         ours = seen.parts == part
-        weights, bias = _fit(x[~ours], seen.y[~ours], c)
+        weights, bias = fit(x[~ours], seen.y[~ours], c)
         odds[ours] = x[ours] @ weights + bias
     return odds
-
-
-def _fit(x: Floats, y: npt.NDArray[np.intp], c: float) -> tuple[Floats, float]:
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(C=c, max_iter=2000).fit(x, y)
-    return fitted.coef_[0], float(fitted.intercept_[0])
 
 
 def _threshold(odds: Floats, seen: _Examples) -> float:
