@@ -30,7 +30,7 @@ from customer_nlp.cli import main
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.records import Message, Thread
 from customer_nlp.serve._settings import Settings
-from customer_nlp.serve._store import KeptThread, NewJob, Store
+from customer_nlp.serve._store import Arrival, KeptThread, NewJob, Store
 from customer_nlp.serve._work import Workers, joined, stake
 from customer_nlp.serve._writeback import WriteBack
 
@@ -107,6 +107,22 @@ def test_a_delivery_is_taken_in_once_a_tenant(store: Store) -> None:
     assert not mine.take_in(["d"], job("1"))
     assert theirs.take_in(["a", "b"], job("1"))
     assert store.queue_sizes() == {"queued": 2}
+
+
+def test_of_deliveries_taken_in_together_each_stands_or_falls_alone(store: Store) -> None:
+    def arrival(tenant: str, *keys: str) -> Arrival:
+        return Arrival(tenant, keys, job(keys[0]))
+
+    together = [
+        arrival("b", "2"),
+        arrival("a", "1", "x"),
+        arrival("a", "3", "x"),
+        arrival("a", "2"),
+    ]
+    assert store.take_in(together) == [True, True, False, True]
+    assert store.take_in([arrival("a", "1"), arrival("a", "3")]) == [False, True]
+    assert store.take_in([]) == []
+    assert store.queue_sizes() == {"queued": 4}
 
 
 def test_a_job_is_given_to_one_and_given_back_by_the_dead(store: Store) -> None:

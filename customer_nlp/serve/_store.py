@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("sqlalchemy", "serve") from error
 
-__all__ = ["SCOPES", "ApiKey", "Job", "KeptThread", "NewJob", "Store", "TenantStore"]
+__all__ = ["SCOPES", "ApiKey", "Arrival", "Job", "KeptThread", "NewJob", "Store", "TenantStore"]
 
 #: What an API key may be good for: scoring, reading threads and feedback, giving feedback.
 SCOPES: Final = ("score", "read", "feedback")
@@ -142,6 +142,25 @@ class NewJob:
     payload: bytes
     thread: str = ""
     dry: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Arrival:
+    """A delivery whose signature holds.
+
+    Parameters
+    ----------
+    tenant : str
+        Whose it is.
+    keys : tuple of str
+        What it is known by; seen once, it is not taken in again.
+    job : NewJob
+        What it asks for.
+    """
+
+    tenant: str
+    keys: tuple[str, ...]
+    job: NewJob
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -315,6 +334,29 @@ class Store:
 
     # -- queue ----------------------------------------------------------------------------------
 
+    def take_in(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        """Put deliveries into the queue, all in one transaction: the disk is waited for once.
+
+        Parameters
+        ----------
+        arrivals : sequence of Arrival
+            Each stands or falls alone.
+
+        Returns
+        -------
+        list of bool
+            In the order given; False where one of the keys was taken in before.
+        """
+        taken = [False] * len(arrivals)
+        # in the order of their keys: several instances must not wait for one another in a ring
+        order = sorted(range(len(arrivals)), key=lambda i: (arrivals[i].tenant, arrivals[i].keys))
+        with self.writing() as connection:
+            for i in order:
+                with suppress(sa.exc.IntegrityError), connection.begin_nested():
+                    _take_in(connection, arrivals[i], self.clock())
+                    taken[i] = True
+        return taken
+
     def claim(self, *, lease_seconds: float, attempts: int) -> Job | None:
         """Take the job that has been due for longest; ``None`` without one.
 
@@ -484,15 +526,7 @@ class TenantStore:
 
     def take_in(self, keys: Sequence[str], job: NewJob) -> bool:
         """Put a delivery into the queue, unless one of its keys was taken in before."""
-        now = self._store.clock()
-        rows = [{"tenant": self.tenant, "key": _name(key), "at": now} for key in keys]
-        try:
-            with self._store.writing() as connection:
-                connection.execute(_DELIVERIES.insert(), rows)
-                connection.execute(_JOBS.insert(), _new(self.tenant, job, now))
-        except sa.exc.IntegrityError:
-            return False
-        return True
+        return self._store.take_in([Arrival(self.tenant, tuple(keys), job)])[0]
 
     def thread(self, identifier: str) -> KeptThread | None:
         """Return one thread."""
@@ -624,6 +658,12 @@ def _change(
     if held is not None:
         rules.append(_JOBS.c.lease == held)
     connection.execute(_JOBS.update().where(*rules).values(values))
+
+
+def _take_in(connection: sa.Connection, one: Arrival, now: float) -> None:
+    rows = [{"tenant": one.tenant, "key": _name(key), "at": now} for key in one.keys]
+    connection.execute(_DELIVERIES.insert(), rows)
+    connection.execute(_JOBS.insert(), _new(one.tenant, one.job, now))
 
 
 def _new(tenant: str, job: NewJob, now: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,8 +48,9 @@ except ImportError as error:
 
 from customer_nlp.serve._bodies import AnalyzeIn, FeedbackIn, OutreachIn, ReviewIn, SignalsIn
 from customer_nlp.serve._guard import Guard, Keys, Metrics, problem
+from customer_nlp.serve._intake import Intake
 from customer_nlp.serve._page import render, thread_path
-from customer_nlp.serve._store import ApiKey, NewJob, Store, TenantStore
+from customer_nlp.serve._store import ApiKey, Arrival, NewJob, Store, TenantStore
 from customer_nlp.serve._work import Workers
 from customer_nlp.serve._writeback import WriteBack
 from customer_nlp.timeline import public_holidays
@@ -62,6 +64,8 @@ _STATIC: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 _PROBLEM: Final = "application/problem+json"
 #: Texts of so many characters are scored in some 10 ms: no hook waits long for them.
 _INLINE_CHARS: Final = 65_536
+#: A job holds the interpreter for milliseconds: an answer must not wait for its turn that long.
+_SWITCH_SECONDS: Final = 0.0005
 _PROBABILITY_WORDS: Final = np.array([b"%.4f," % (n / 10_000) for n in range(10_001)])
 _GRADE_WORDS: Final = np.array([b"%d," % n for n in range(MAX_GRADE + 1)])
 
@@ -74,6 +78,7 @@ class _Service:
     store: Store
     analyzer: Analyzer
     keys: Keys
+    intake: Intake
     workers: Workers
     metrics: Metrics
     secrets: Mapping[str, Secrets]
@@ -124,12 +129,14 @@ def create_app(
         count=lambda outcome: metrics.jobs.labels(outcome).inc(),
     )  # fmt: skip
     service = _Service(
-        settings, store, analyzer, Keys(store, settings), workers, metrics, _all_secrets(known)
-    )
+        settings, store, analyzer, Keys(store, settings), Intake(store.take_in), workers, metrics,
+        _all_secrets(known),
+    )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         workers.start()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         try:
             yield
         finally:
@@ -349,7 +356,7 @@ def _add_hooks(app: FastAPI) -> None:
         if trial is not None:
             return _json(trial.answer)
         job = NewJob("hook", platform, f"{platform}:{delivery.id}", body)
-        if not await run_in_threadpool(service.store.of(tenant).take_in, delivery.keys, job):
+        if not await service.intake.take_in(Arrival(tenant, delivery.keys, job)):
             raise ReplayError("The delivery was taken in before.", again=True)
         service.workers.wake()
         return Response(status_code=202)
