@@ -34,7 +34,7 @@ types: $(VENV)/.installed-test
 architecture: $(VENV)/.installed-test
 	$(BIN)/lint-imports
 
-check: lint types architecture test ## what CI runs
+check: lint types architecture test docs ## what CI runs
 
 bench: $(VENV)/.installed-test ## speed, as ratios within one run
 	$(BIN)/python benchmarks/bench.py
