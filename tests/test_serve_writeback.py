@@ -109,26 +109,44 @@ def test_notes_are_private_everywhere(platform: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "there", "sent"),
+    ("platform", "kind", "there", "sent"),
     [
-        ("freshdesk", {"tags": ["vip"]}, {"tags": ["vip", "next_call_now"]}),
-        ("chatwoot", {"payload": ["vip"]}, {"labels": ["vip", "next_call_now"]}),
-        ("helpscout", {"tags": [{"id": 1, "tag": "vip"}]}, {"tags": ["vip", "next_call_now"]}),
-        ("freescout", {"tags": [{"id": 1, "name": "vip"}]}, {"tags": ["vip", "next_call_now"]}),
+        ("freshdesk", "tag", {"tags": ["vip"]}, {"tags": ["vip", "next_call_now"]}),
+        ("chatwoot", "tag", {"payload": ["vip"]}, {"labels": ["vip", "next_call_now"]}),
+        (
+            "helpscout",
+            "tag",
+            {"tags": [{"id": 1, "tag": "vip"}]},
+            {"tags": ["vip", "next_call_now"]},
+        ),
+        (
+            "chatwoot",
+            "field",
+            {"custom_attributes": {"plan": "a", "36": "vip"}},
+            {"custom_attributes": {"plan": "a", "36": "next_call_now"}},
+        ),
+        (
+            "freescout",
+            "tag",
+            {"_embedded": {"tags": [{"id": 1, "name": "vip"}]}},
+            {"tags": ["vip", "next_call_now"]},
+        ),
     ],
 )
-def test_tags_of_others_stay(platform: str, there: dict[str, Any], sent: dict[str, Any]) -> None:
+def test_what_others_wrote_stays(
+    platform: str, kind: str, there: dict[str, Any], sent: dict[str, Any]
+) -> None:
     desk = Platform(httpx.Response(200, json=there))
-    connected(platform, desk).write("default", platform, write("tag"))
+    connected(platform, desk).write("default", platform, write(kind))
     assert desk.asked[0].method == "GET"
     assert desk.bodies == [sent]
     already = json.loads(json.dumps(there).replace("vip", "next_call_now"))
     desk = Platform(httpx.Response(200, json=already))
-    connected(platform, desk).write("default", platform, write("tag"))
+    connected(platform, desk).write("default", platform, write(kind))
     assert len(desk.asked) == 1
-    with pytest.raises(RefusedError, match="no list under"):
+    with pytest.raises(RefusedError, match="nothing under"):
         connected(platform, Platform(httpx.Response(200, json=[]))).write(
-            "default", platform, write("tag")
+            "default", platform, write(kind)
         )
 
 

@@ -70,12 +70,12 @@ class RefusedError(CustomerNlpError):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call: words in braces are filled in, ``{tags}`` with the tags that are there as well."""
+    """One call: words in braces are filled in, ``{all}`` with what is there already as well."""
 
     method: str
     path: str
     body: Mapping[str, Any]
-    #: Where what is there already is read: path, then the key of the answer that lists it.
+    #: Where tags or fields that are there already are read: path, then their key in the answer.
     there: tuple[str, str] | None = None
 
 
@@ -144,7 +144,7 @@ _APIS: Final[Mapping[str, _Api]] = {
     # …#add_note_to_a_ticket
     "freshdesk": _Api(
         {
-            "tag": _Call("PUT", "/api/v2/tickets/{id}", {"tags": "{tags}"},
+            "tag": _Call("PUT", "/api/v2/tickets/{id}", {"tags": "{all}"},
                          there=("/api/v2/tickets/{id}", "tags")),
             "note": _Call("POST", "/api/v2/tickets/{id}/notes",
                           {"body": "{html}", "private": True}),
@@ -181,10 +181,11 @@ _APIS: Final[Mapping[str, _Api]] = {
             ("paging", "next", "after"), "after", lambda _, messages: {"results": messages},
         ),
     ),
-    # https://developer.helpscout.com/mailbox-api/ (an update of fields erases all others)
+    # https://developer.helpscout.com/mailbox-api/ and helpscout-api-php (tags are replaced as a
+    # whole; an update of fields erases all others)
     "helpscout": _Api(
         {
-            "tag": _Call("PUT", "/v2/conversations/{id}/tags", {"tags": "{tags}"},
+            "tag": _Call("PUT", "/v2/conversations/{id}/tags", {"tags": "{all}"},
                          there=("/v2/conversations/{id}", "tags")),
             "note": _Call("POST", "/v2/conversations/{id}/notes", {"text": "{html}"}),
         },
@@ -213,18 +214,21 @@ _APIS: Final[Mapping[str, _Api]] = {
         notes="/api/tickets/{id}/messages",
         needs=("agent",),
     ),
-    # https://developers.chatwoot.com/api-reference/ (labels are replaced as a whole)
+    # https://developers.chatwoot.com/api-reference/ and its own swagger/
+    # (labels and attributes are replaced as a whole)
     "chatwoot": _Api(
         {
             "tag": _Call("POST", "/api/v1/accounts/{account}/conversations/{id}/labels",
-                         {"labels": "{tags}"},
+                         {"labels": "{all}"},
                          there=("/api/v1/accounts/{account}/conversations/{id}/labels",
                                 "payload")),
             "note": _Call("POST", "/api/v1/accounts/{account}/conversations/{id}/messages",
                           {"content": "{text}", "message_type": "outgoing", "private": True}),
             "field": _Call("POST",
                            "/api/v1/accounts/{account}/conversations/{id}/custom_attributes",
-                           {"custom_attributes": {"{field}": "{value}"}}),
+                           {"custom_attributes": "{all}"},
+                           there=("/api/v1/accounts/{account}/conversations/{id}",
+                                  "custom_attributes")),
         },
         header="api_access_token",
         scheme="",
@@ -244,11 +248,11 @@ _APIS: Final[Mapping[str, _Api]] = {
         scheme="Token token=",
         notes="/api/v1/ticket_articles/by_ticket/{id}",
     ),
-    # https://api-docs.freescout.net
+    # https://api-docs.freescout.net (tags are replaced as a whole)
     "freescout": _Api(
         {
-            "tag": _Call("PUT", "/api/conversations/{id}/tags", {"tags": "{tags}"},
-                         there=("/api/conversations/{id}", "tags")),
+            "tag": _Call("PUT", "/api/conversations/{id}/tags", {"tags": "{all}"},
+                         there=("/api/tags?conversationId={id}&pageSize=100", "_embedded.tags")),
             "note": _Call("POST", "/api/conversations/{id}/threads",
                           {"type": "note", "text": "{html}", "user": "{agent}"}),
         },
@@ -420,10 +424,10 @@ class WriteBack:
                     return
             if call.there is not None:
                 path, key = call.there
-                there = _labels(_asked(client, "GET", _path(path, known)), key)
-                if value in there:
+                there = _there(_asked(client, "GET", _path(path, known)), key)
+                known["all"] = _joined(there, value, connection.field)
+                if known["all"] == there:
                     return
-                known["tags"] = [*there, value]
             _asked(client, call.method, _path(call.path, known), json=_filled(call.body, known))
 
     def send(self, tenant: str, key: str, payload: bytes, *, now: datetime) -> None:
@@ -672,14 +676,25 @@ def _filled(body: Any, known: Mapping[str, Any]) -> Any:
     return int(value) if number else value
 
 
-def _labels(answer: httpx.Response, key: str) -> list[str]:
+def _there(answer: httpx.Response, key: str) -> dict[str, Any] | list[str]:
+    """Return the fields or the names of the tags that an answer holds."""
     try:
-        listed = answer.json()[key]
+        found = _at(answer.json(), key.split("."))
+        if isinstance(found, dict):
+            return found
         # Help Scout and FreeScout list objects.
         return [one["tag" if "tag" in one else "name"] if isinstance(one, dict) else str(one)
-                for one in listed]  # fmt: skip
+                for one in found]  # fmt: skip
     except (ValueError, KeyError, TypeError):
-        raise RefusedError(f"The platform's answer has no list under {key!r}.") from None
+        raise RefusedError(f"The platform's answer has nothing under {key!r}.") from None
+
+
+def _joined(
+    there: dict[str, Any] | list[str], value: str, field: str
+) -> dict[str, Any] | list[str]:
+    if isinstance(there, dict):
+        return there | {field: value}
+    return there if value in there else [*there, value]
 
 
 def _record(answer: httpx.Response) -> dict[str, Any]:
