@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
 
 from customer_nlp.errors import InvalidRecordError, MissingExtraError
 from customer_nlp.text import Rule
@@ -84,6 +85,9 @@ _TO: Final = frozenset({
     "to", "and", "-", "–", "—", "until", "till"
 })  # fmt: skip
 _CALLING: Final = frozenset({"calling", "ringing", "phoning"})
+_BEFORE_COUNT: Final = frozenset({
+    "the", "about", "around", "roughly", "less", "than", "a", "next", "coming", "following"
+})  # fmt: skip
 _WORKING: Final = frozenset({"working", "business", "work"})
 _TODAY: Final = frozenset({"today", "tonight", "today's", "tonight's"})
 _TOMORROW: Final = frozenset({"tomorrow", "tomorrow's", "tmrw", "tomorow", "tommorow"})
@@ -91,7 +95,8 @@ _TOMORROW: Final = frozenset({"tomorrow", "tomorrow's", "tmrw", "tomorow", "tomm
 #: What no time expression goes without: a message without any of it is done at once.
 _TRIGGER: Final = Rule(
     r"\d|\b(?:(?:mon|tues?|wed(?:s|nes)?|thu(?:rs?)?|fri|satur|sun)(?:day)?|to(?:day|night|m+or+ow)"
-    r"|this|next|now|within|noon|midday|midnight|hour|minutes?|week|month|morning|afternoon|evening"
+    r"|this|next|now|within|noon|midday|midnight|hours?|minutes?|week(?:end|s)?|months?|fortnight"
+    r"|morning|afternoon|evening"
     r"|lunch(?:time)?|close|cob|eod|eow|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec"
     r"|(?:janu|febru)ary|march|april|august|(?:septem|octo|novem|decem)ber|past|quarter|days?"
     r"|(?:at|by|before|until) (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
@@ -169,6 +174,7 @@ class _Clock(NamedTuple):
     last: int
     at: time
     certain: bool
+    zone: tzinfo | None = None
 
 
 class _Day(NamedTuple):
@@ -335,10 +341,11 @@ class _Reader:
         day = self._day_after(clock.last)
         if day is not None:
             last = max(day.last, clock.last)
-            return self._moment(index, last, day.on, self._settled(clock, day), has_day=True)
+            at = self._settled(clock, day)
+            return self._moment(index, last, day.on, at, has_day=True, zone=clock.zone)
         on = known or self.today
         at = self._later_today(clock) if known is None else clock.at
-        return self._moment(index, clock.last, on, at, has_day=False)
+        return self._moment(index, clock.last, on, at, has_day=False, zone=clock.zone)
 
     def _known_day(self, index: int, known: date | None) -> Moment | None:
         """Read "that evening", "the same day" of the day named before."""
@@ -352,10 +359,19 @@ class _Reader:
         return self._moment(index, index + 2, known, at, has_day=True)
 
     def _moment(
-        self, first: int, last: int, on: date, at: time, *, has_day: bool, clock: bool = True
+        self,
+        first: int,
+        last: int,
+        on: date,
+        at: time,
+        *,
+        has_day: bool,
+        clock: bool = True,
+        zone: tzinfo | None = None,
     ) -> Moment:
-        due = datetime.combine(on, at, self.anchor.tzinfo)
-        return Moment(first, last, due, has_day, clock, near=on == self.today)
+        own = self.anchor.tzinfo
+        due = datetime.combine(on, at, zone or own).astimezone(own)
+        return Moment(first, last, due, has_day, clock, near=due.date() == self.today)
 
     def _with_clock(self, index: int, day: _Day) -> Moment:
         skip = day.last
@@ -370,7 +386,8 @@ class _Reader:
             if day.on == self.today and day.until is None and self.anchor.time() >= at:
                 at = _LAST_MINUTE
             return self._moment(index, day.last, day.on, at, has_day=True, clock=False)
-        return self._moment(index, clock.last, day.on, self._settled(clock, day), has_day=True)
+        at = self._settled(clock, day)
+        return self._moment(index, clock.last, day.on, at, has_day=True, zone=clock.zone)
 
     def _settled(self, clock: _Clock, day: _Day) -> time:
         """Decide between morning and evening by the part of the day that goes with it."""
@@ -396,7 +413,7 @@ class _Reader:
     def _span(self, index: int) -> Moment | None:
         words = self.words
         word = words.at(index)
-        if word in {"within", "in", "after", "allow", "takes", "up"}:
+        if word in {"within", "inside", "in", "after", "allow", "takes", "up"}:
             return self._duration(index, index + (2 if words.at(index + 1) == "to" else 1))
         if word[0].isdigit() or word in _NUMBERS or word in {"a", "an"}:
             return self._from_now(index)
@@ -428,7 +445,7 @@ class _Reader:
 
     def _duration(self, first: int, index: int) -> Moment | None:
         words = self.words
-        while words.at(index) in {"the", "about", "around", "roughly", "less", "than", "a"} and (
+        while words.at(index) in _BEFORE_COUNT and (
             index < first + 3 and words.at(index + 1) not in _UNITS
         ):
             index += 1
@@ -549,11 +566,16 @@ class _Reader:
             return self._near(index)
         if word in {"this", "next"}:
             return self._this_or_next(index)
+        if word == "first" and words.at(index + 1) == "thing":
+            day = self._day(index + 2 + (words.at(index + 2) in {"on", "in"}))
+            return day and day._replace(until=day.until or _PARTS["morning"])
         if word == "the" and words.lower[index + 1 : index + 4] == ["day", "after", "tomorrow"]:
             return _Day(index + 4, self.today + timedelta(days=2))
         stem = word.removesuffix("'s")
         if stem in _WEEKDAYS and (stem not in _PROPER or words.capital(index)):
             return self._weekday(index, _WEEKDAYS[stem], shift=0)
+        if word == "before" and words.lower[index + 1 : index + 3] == ["the", "weekend"]:
+            return _Day(index + 3, self._week_end(0))
         if word in {"the", "on", "by"} or word[0].isdigit() or word in _MONTHS:
             return self._date(index)
         return None
@@ -723,6 +745,23 @@ class _Reader:
     # times of day
 
     def _clock(self, index: int, *, needs_lead: bool) -> _Clock | None:
+        """Read a time of day with the zone behind it: "9am ET", "3 pm (London time)"."""
+        clock = self._bare_clock(index, needs_lead=needs_lead)
+        if clock is None or clock.zone is not None:
+            return clock
+        words, place = self.words, clock.last
+        place += words.at(place) == "("
+        last = place + 1
+        name = words.text[words.starts[place] : words.ends[place]] if words.at(place) else ""
+        zone = _ZONES.get(name) or _zone_of_place(name)
+        if zone is None and name[:1].isupper() and "time" in words.lower[place + 1 : place + 3]:
+            last = words.lower.index("time", place + 1) + 1
+            zone = _zone_of_place("_".join(words.lower[place : last - 1]))
+        if zone is None:
+            return clock
+        return clock._replace(last=last + (words.at(last) == ")"), zone=zone)
+
+    def _bare_clock(self, index: int, *, needs_lead: bool) -> _Clock | None:
         words = self.words
         first = index
         while words.at(index) in _CLOCK_LEADS and index < first + 3:
@@ -865,7 +904,7 @@ class _Reader:
 
 
 _STARTING: Final = frozenset({
-    "within", "in", "after", "allow", "takes", "up", "half", "a", "an", "end", "close", "cob",
+    "within", "inside", "in", "after", "allow", "takes", "up", "half", "a", "an", "end", "first", "close", "cob",
     "eod", "eow", "this", "right", "next", "the", "on", "by", "at", "before", "until", "till",
     "from", "around", "about", "between", "noon", "midday", "midnight", "latest",
 })  # fmt: skip
@@ -880,9 +919,37 @@ _STARTERS: Final = (
 )
 
 
+#: Zones as they are written behind a time of day; those that mean several are left out.
+_ZONES: Final[dict[str, tzinfo]] = {
+    name: timezone(timedelta(hours=hours))
+    for name, hours in {
+        "WET": 0, "BST": 1, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "EST": -5,
+        "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "SGT": 8,
+        "AEST": 10, "AEDT": 11,
+    }.items()
+} | {"UTC": UTC, "GMT": UTC, "Z": UTC}  # fmt: skip
+_PLACES: Final = {
+    "ET": "America/New_York", "PT": "America/Los_Angeles", "uk": "Europe/London", "eastern": "America/New_York", "central": "America/Chicago",
+    "mountain": "America/Denver", "pacific": "America/Los_Angeles",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[str, str]:
+    """Return the zone of each place after which one is named, such as ``new_york``."""
+    return {name.rpartition("/")[2].lower(): name for name in sorted(available_timezones())}
+
+
+def _zone_of_place(place: str) -> tzinfo | None:
+    name = _PLACES.get(place)
+    if name is None and place.islower():
+        name = _places().get(place)
+    return None if name is None else ZoneInfo(name)
+
+
 _ENDS: Final = frozenset(".!?\n")
 _LEADS: Final = frozenset({
-    "within", "in", "after", "allow", "takes", "up", "a", "an", "the", "on", "by", "at",
+    "within", "inside", "in", "first", "after", "allow", "takes", "up", "a", "an", "the", "on", "by", "at",
     "before", "until", "till", "from", "around", "about", "between", "this", "right", "next",
     "that", "same",
 })  # fmt: skip
@@ -919,7 +986,8 @@ def _working(at: time, *, marked: bool) -> time:
 def _plausible(words: Words, last: int) -> bool:
     """Whether a bare number can be a time of day by what follows it."""
     follow = words.at(last)
-    return not follow or not follow[0].isalpha() or follow in _AFTER_CLOCK
+    plain = not follow or not follow[0].isalpha() or follow in _AFTER_CLOCK
+    return plain or follow.upper() in _ZONES
 
 
 _AFTER_WORDS: Final = frozenset({
