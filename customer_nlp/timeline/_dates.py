@@ -433,7 +433,7 @@ class _Reader:
         return None
 
     def _from_now(self, index: int) -> Moment | None:
-        """Read "two days from now", "48 hours from today", "3 to 5 working days"."""
+        """Read "two days from now", "48 hours from today", "give us 3 to 5 working days"."""
         measured = self._measure(index)
         if measured is None:
             return None
@@ -441,6 +441,8 @@ class _Reader:
         words = self.words
         if words.at(last) == "from" and words.at(last + 1) in {"now", "today", "this"}:
             return Moment(index, last + 2, due, has_day=True, has_clock=False)
+        if words.at(index - 1) in {"me", "us"} and words.at(index - 2) == "give":
+            return Moment(index, last, due, has_day=True, has_clock=False)
         return None
 
     def _duration(self, first: int, index: int) -> Moment | None:

@@ -56,6 +56,8 @@ _RULES: Final = tuple(
         ("self_going", 2, rf"\b(?:I{_APOSTROPHE}m|we{_APOSTROPHE}re|I\sam|we\sare)\s(?:\w+\s)?"
          r"(?:going\sto|ringing|calling|phoning|sending|posting|emailing|mailing|coming|bringing"
          r"|writing|driving)\b"),
+        ("self_vow", 2, r"\b(?:I|we)\s(?:\w+\s)?(?:promise|guarantee|commit|undertake|plan)\b"),
+        ("expect", 2, rf"(?:^\W*|\byou(?:{_WILL}|\s(?:can|may))\s)expect\b"),
         ("may_call", 2, r"\b(?:may|can|could|shall)\sI\s(?:ring|call|phone)\syou\b"),
         ("self_now", 2, rf"\b(?:I|we)\s{_COMES}\b"),
         ("you_have", 2, rf"\byou{_WILL}\s(?:\w+\s)?(?:have|get|receive|see|hear|find)\b"),
@@ -87,7 +89,7 @@ _RULES: Final = tuple(
 _NOT_SENTENCE: Final = tuple(
     (name, caseless(pattern))
     for name, pattern in (
-        ("request", r"^\W*(?:please|kindly)\b"),
+        ("request", r"^\W*(?:please|kindly)\b(?!\s(?:expect|allow)\b)"),
         ("verb_first", r"^\W*(?:could|can|would|may|shall|will|did|do|does|have|are|is|should)\b"),
         ("condition_first", r"^\W*(?:if|unless|when)\b"),
         ("offer_first", r"^\W*(?:renew|join|book|save)\b"),
@@ -104,9 +106,9 @@ _NOT_CLAUSE: Final = tuple(
          r"|went|called|tried|came|since|stopped|checked|attended|sent)\b"),
         ("rule", r"\b(?:apply|close|shut|reminder|every)\b"),
         ("refusal", r"\b(?:might|won['’]t|can['’]t|cannot)\b"),
-        ("yours", r"\byou\s(?:can|may|must|need|have\sto|could)\b"),
+        ("yours", r"\byou\s(?:can|may|must|need|have\sto|could)\b(?!\sexpect\b)"),
         ("condition", r"\b(?:if|unless)\b"),
-        ("please", r"\bplease\b"),
+        ("please", r"\bplease\b(?!\s(?:expect|allow)\b)"),
         ("over", r"\b(?:cancelled|ends|is\soff|are\soff|is\sfree|nobody|nothing)\b"),
         ("regret", r"\b(?:should|must)\shave\b|\bbe\stoo\b"),
     )
@@ -344,6 +346,8 @@ def _compare(candidates: Sequence[Candidate]) -> None:
 
 def _denied(words: Words, index: int) -> bool:
     """Whether a time is named as what it will not be: "not Thursday", "instead of Friday"."""
+    if words.at(index - 1) == "than" and words.at(index - 2) == "later":
+        return words.at(index - 3) not in {"no", "not"}
     return words.at(index - 1) in {"not", "than"} or (
         words.at(index - 1) == "of" and words.at(index - 2) == "instead"
     )
