@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -133,6 +133,7 @@ _GREETING: Final = caseless(
     r"^\W{0,4}(?:hi|hello|dear|hey|morning|good\s\w+)\b[^,!.\n]{0,40}[,!.]?"
 )
 _MAX_COMPARED_CHARS: Final = 300
+_MAX_PLAIN_CHARS: Final = 160
 _OWNS_UP: Final = caseless(
     r"\b(?:wrong|mistake|error|correct(?:ed|ion)|misread|I\swas\swrong|our\sfault"
     r"|should\shave|misunderst\w+|instead|changed|moved|new\s(?:date|price|day|slot)|as\sagreed"
@@ -214,6 +215,8 @@ class Conflicts:
         self._states: dict[int, Evidence] = {}
         #: What was said to be free.
         self._free: list[_Plain] = []
+        #: Our last plain statement of each thing, by its content words.
+        self._plain: dict[frozenset[str], Evidence] = {}
         #: Our last replies, and whether the customer has spoken since.
         self._replies: deque[_Reply] = deque(maxlen=_REPLIES_REMEMBERED)
         self._fresh = False
@@ -250,10 +253,14 @@ class Conflicts:
         self._replies.append(said)
         stated = list(said.facts())
         free = [one for one in said.about(_FREE) if not _CONDITION.search(one[0].text)]
-        clashes = [*self._facts_against(stated), *islice(self._clashes(said), 1)]
+        plain = dict(said.plain())
+        known = [*self._facts_against(stated), *islice(self._clashes(said), 1)]
+        clashes = known or list(islice(self._differing(plain), 1))
         if clashes and not said.find(_OWNS_UP):
             self.found.extend(clashes)
         self._free.extend(free[: _MAX_STATEMENTS - len(self._free)])
+        if len(self._plain) < _MAX_STATEMENTS:
+            self._plain |= plain
         self._facts.extend(stated[: _MAX_STATEMENTS - len(self._facts)])
         self._note_states(said)
 
@@ -266,6 +273,14 @@ class Conflicts:
                 continue
             reported.add(kind)
             yield Conflict(kind, before[-1].words, one.words)
+
+    def _differing(self, plain: Mapping[frozenset[str], Evidence]) -> Iterator[Conflict]:
+        """Yield statements made before in the same words, but for a figure, a day or a "not"."""
+        for words, later in plain.items():
+            earlier = self._plain.get(words)
+            kind = None if earlier is None else _denies(earlier, later)
+            if earlier is not None and kind is not None:
+                yield Conflict(kind, earlier, later)
 
     def _clashes(self, said: _Reply) -> Iterator[Conflict]:
         for pair, earlier in sorted(self._states.items()):
@@ -291,6 +306,36 @@ class Conflicts:
 
 
 _Plain = tuple[Evidence, set[str]]
+_NOT: Final = caseless(r"\b(?:not|no|never|non|cannot)\b|n['’]t\b")
+#: Nothing is stated for good: a condition, something to be done, or news of a change.
+_PASSING: Final = caseless(
+    r"\b(?:if|unless|when|once|until|till|yet|now|still|again|so\sfar|otherwise|I|we|please|let"
+    r"|next)\b|\?"
+)
+#: What two statements of one thing may differ in.
+_VARIES: Final = re.compile(
+    r"\d|(?:mond|tues|wedn|thur|frid|satu|sund|janu|febr|marc|apri|june|july|augu|sept|octo|nove|dece"
+    r"|toda|tomo|eur|euro|gbp|usd|poun|doll|non|yes|unfo)$|may$"
+)
+
+
+_DAY: Final = caseless(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{1,2}(?:st|nd|rd|th)?\s"
+    r"(?:of\s)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\b"
+)
+
+
+def _denies(earlier: Evidence, later: Evidence) -> str | None:
+    """Say in what two statements in the same words differ, ``None`` where they do not."""
+    if (_NOT.search(earlier.text) is None) != (_NOT.search(later.text) is None):
+        return "state"
+    sums = [{one[0] for one in _AMOUNT.finditer(said.text)} for said in (earlier, later)]
+    if len(sums[0]) == len(sums[1]) == 1:
+        return None if sums[0] == sums[1] else "amount"
+    days = [{one[0].lower() for one in _DAY.finditer(said.text)} for said in (earlier, later)]
+    return "date" if all(days) and not days[0] & days[1] else None
+
+
 #: Content words of the complaint that both statements together must share.
 _COMMON_WORDS: Final = 2
 _QUOTE: Final = re.compile(r"[\"“]([^\"”\n]{4,120})[\"”]")
@@ -364,6 +409,15 @@ class _Reply:
             words = _content(text[greeting.end() if greeting else 0 :])
             if words and rule.search(text):
                 yield Evidence(start, end, text, self._message.id), words
+
+    def plain(self) -> Iterator[tuple[frozenset[str], Evidence]]:
+        """Yield its short statements by their content words, without what they may differ in."""
+        for start, end in self.sentences():
+            text = self._message.text[start:end]
+            if len(text) <= _MAX_PLAIN_CHARS and _PASSING.search(text) is None:
+                words = frozenset(one for one in _content(text) if not _VARIES.match(one))
+                if words:
+                    yield words, Evidence(start, end, text, self._message.id)
 
     def facts(self) -> Iterator[_Statement]:
         """Yield its reasons, amounts and dates."""
