@@ -92,7 +92,10 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
     ("no_longer_owns", caseless(
         rf"\b(?:(?:have|['’]ve|was|been|were|i|we|and)\s)(?:\w+\s)?(?:sold|donated|scrapped|"
         rf"returned|gave\s(?:away|up|back)|given\s(?:away|up|back)|got\srid\sof|handed\sback|"
+        rf"traded\sin|"
         rf"part-exchanged)\s{_THING}",
+        r"\b(?:i|we)(?:\shave|['’]ve)?\s(?:gave|given|traded|threw|thrown)\s(?P<what4>(?:it|them|(?:the|my|our)"
+        r"\s[\w-]+(?:\s[\w-]+)?))\s(?:away|in|out)\b",
         r"\b(?:no\slonger\s(?:own|have|use|drive|rent|keep)|"
         r"(?:don['’]?t|do\snot|didn['’]?t|never)\s(?:even\s)?(?:own|have|had|owned)\b[^.!?\n]{0,40}"
         r"\bany\s?more|that\s(?:I|we)\s(?:do\snot|don['’]t|no\slonger)\s(?:have|own)|"
@@ -110,10 +113,13 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         r"no\s(?:more\s)?(?:phone\s|sales\s|telephone\s)?calls\b|(?:in\swriting|by\se-?mail|e-?mail|"
         r"writing)\sonly\b|not\sby\s(?:tele)?phone|will\snot\stake\s(?:\w+\s)?calls|"
         r"(?:cannot|can['’]t)\s(?:hear|use|answer|take)\s(?:\w+\s){0,2}(?:phone|telephone|calls?)|"
-        r"don['’]?t\sdo\s(?:tele)?phones?|(?:i['’]?m|i\sam|she\sis|he\sis)\s(?:\w+\s)?deaf|no-calls|"
+        r"(?:(?:do\snot|don['’]t)\s(?:wish|want|like)\sto|rather\snot|not\s(?:wish|want)\sto)\sbe\s"
+        r"(?:called|phoned|rung)|don['’]?t\sdo\s(?:tele)?phones?|(?:i['’]?m|i\sam|she\sis|he\sis)\s(?:\w+\s)?deaf|no-calls|"
         r"not\s(?:to\s)?(?:tele)?phone|(?:stop|quit)\s(?:ringing|calling|phoning))\b",
     )),
     ("do_not_contact", caseless(
+        r"(?:^\W*unsubscribe\W*$|\b(?:no|(?:do\snot|don['’]t)\swant\s(?:any\s)?)\s?(?:more\s)?"
+        r"(?:marketing|advertising|promotional)\s(?:e-?mails?|mails?|messages?|letters?)\b)",
         r"\b(?:unsubscribe\s(?:me|us)|take\s(?:me|us|my\s\w+)\soff\s(?:(?:your|the|this|all)\s"
         r"(?:\w+\s)?(?:lists?|campaigns?|database|register|mailings?)|it|everything)\b|(?:do\snot|don['’]?t|stop)\s(?:contact|e-?mail|mail|writ|text|message)"
         r"(?:ing|e)?\s(?:me|us)\b|remove\s(?:me|us)\sfrom\s(?:your|the|all))",
@@ -123,7 +129,8 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
         r"(?:please\s)(?:\w+\s)?(?:by|per|via)\s(?:e-?mail|mail|phone|text|letter|post)|"
         r"(?:just|only|please)\s(?:e-?mail|text|write|phone|ring|call)\s(?:me|us|to\sme|instead)|"
         r"(?:i['’]d|i|we|would)\s(?:much\s|rather\s)?prefer\s(?:an?\s|the\s|by\s|to\sbe\s)?(?:e-?mail|"
-        r"phone|text|call|letter|writ\w+|rung|called|texted)|(?:could|can|would|will)\s(?:you|someone|somebody|anyone)\s"
+        r"phone|text|call|letter|writ\w+|rung|called|texted)|rather\syou\s(?:e-?mailed|wrote|called|rang"
+        r"|phoned|texted)|(?:e-?mail|phone|text|letter)\sis\s(?:the\sbest|my\spreferred)|(?:could|can|would|will)\s(?:you|someone|somebody|anyone)\s"
         r"(?:please\s|just\s)?(?:text|e-?mail|write\sto)\sme|(?:e-?mail|text|phone|writing)\s(?:is\s"
         r"(?:best|better|easier|fine)|only)|(?:in\swriting),?\splease|"
         r"(?:call|ring|phone|telephone|reach)\s(?:(?:me|us|any|back)\s){0,2}(?:only\s)?(?:after|"
@@ -136,7 +143,7 @@ _TOLD: Final[tuple[tuple[str, Rule], ...]] = (
     )),
     ("contact_left", caseless(
         rf"\b(?P<what>{_NAME})\s(?:who\s)?(?:has\s|have\s|had\s|sadly\s)?"
-        r"(?:(?:now\s)?retired|left\s(?:us|the\s(?:company|firm|business|practice)|in\s|last\s)|"
+        r"(?:(?:now\s)?retired|left\s(?:us|the\s(?:company|firm|business|practice)|in\s|last\s|at\sthe\s)|"
         r"died|passed\saway|finished\sup|moved\son|no\slonger\sworks|is\sno\slonger\s(?:with|here|at)|"
         r"(?:has\s)?gone\sto\sanother)",
         rf"\bI(?:['’]ve|\shave)\staken\sover\s(?:\w+\s){{0,4}}from\s(?P<what2>{_NAME})",

@@ -39,6 +39,9 @@ _REASONS: Final = tuple(
         r"|opened)\b|\bno\sanswer\b"),
         ("weather", r"\b(?:weather|snow|storm|flood\w*|fog)\b"),
         ("strike", r"\bstrikes?\b"),
+        ("customs", r"\bcustoms\b"),
+        ("staff", r"\b(?:driver|engineer|technician|colleague)\s(?:is|was|has\sbeen|fell)\s(?:\w+\s)?"
+        r"(?:ill|sick|off)\b|\bshort-?\s?(?:staffed|of\sstaff)\b|\bstaff\sshortage\b"),
         ("breakdown", r"\b(?:van|truck|lorry)\s(?:was|is|has)?\s?(?:broken\sdown|broke\sdown"
         r"|off\sthe\sroad|stuck)\b"),
         ("system", r"\b(?:system|software|computer)\s(?:error|fault|problem|issue|outage)\b"),
@@ -66,6 +69,7 @@ _STATES: Final = tuple(
         ),
         (
             r"\b(?:was|were|been|have|has)\s(?:\w+\s)?(?:received|returned)\b|\breceived\syour\b"
+            r"|\b(?:return|payment|form|documents?)\s(?:has\s|have\s)?(?:safely\s)?arrived\b"
             r"|\bwe\shave\syour\b|\bthank\syou\sfor\s(?:your\spayment|the\sphotos|sending)\b",
             r"\b(?:have\snot|haven['’]t|not|nothing|never|no)\s(?:yet\s)?(?:been\s)?received\b"
             r"|\bsend\s(?:us\s)?(?:a\s)?proof\sof\s(?:return|payment)\b"
@@ -93,6 +97,10 @@ _STATES: Final = tuple(
             r"|by)?)\b[^.!?\n]{0,40}\b(?:mon|tues|wednes|thurs|fri|satur|sun|\d)",
             r"\b(?:dates?|times?)\s(?:are|is)\s(?:an\s)?estimates?\b|\blead\stime\sof\b"
             r"|\bnot\sguaranteed\b|\battended\b[^.!?\n]{0,60}\bnot\sready\b",
+        ),
+        (
+            r"\b(?:is|are)\s(?:\w+\s)?in\sstock\b",
+            r"\b(?:out\sof\sstock|sold\sout|discontinued|no\slonger\savailable)\b",
         ),
         (
             r"\b(?:missed\s(?:visit|slot|call)|(?:van|truck|driver|assessor|engineer|technician)"
@@ -484,7 +492,8 @@ _KINDS: Final = tuple(
         (r"\bwhy\b", r"\b(?:because|reason|due\sto|since|as\sthe|so\sthat|owing)\b"),
         (r"\bwhen\b|\bhow\slong\b|\bwhat\s(?:day|date|time)\b",
          r"\d|\b(?:today|tomorrow|tonight|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-         r"|week|noon)\b"),
+         r"|week|noon|midnight|(?:at|by|past|until)\s(?:one|two|three|four|five|six|seven|eight|nine"
+         r"|ten|eleven|twelve))\b"),
         (r"\bhow\s(?:much|many)\b|\bwhat\s(?:does|do|is\sthe)\s(?:it\s)?(?:cost|price)\b",
          r"\d|\b(?:free|nothing|no\scharge)\b"),
         (r"^\W{0,4}(?:\w+\s)?(?:is|are|was|were|do|does|did|can|could|will|would|should|have|has"
@@ -494,6 +503,11 @@ _KINDS: Final = tuple(
     )
 )  # fmt: skip
 _WH: Final = caseless(r"\b(?:why|when|where|who|which|how|what)\b")
+#: A question in the form of a statement.
+_INDIRECT: Final = caseless(
+    r"\b(?:(?:tell|explain\sto)\sme|(?:want|like|need)\sto\s(?:know|understand)|wonder(?:ing)?"
+    r"|let\sme\sknow)\s(?:exactly\s)?(?:why|when|where|who|which|how|what|whether)\b"
+)
 #: The customer says that a question was passed over.
 _NOT_ANSWERED: Final = caseless(
     r"\b(?:(?:did\snot|didn['’]t|haven['’]t|has\snot|hasn['’]t|not|never|nobody|no\sone"
@@ -562,7 +576,8 @@ class Questions:
         else:
             self.answered.extend(self.maybe)
         self.maybe = []
-        for question, words in _questions(message) if "?" in keys else ():
+        asks = "?" in keys or _INDIRECT.found(message.new_text, keys)
+        for question, words in _questions(message) if asks else ():
             if len(self.order) >= _MAX_QUESTIONS:
                 return
             if not self._again(words):
@@ -602,9 +617,10 @@ class Questions:
 def _questions(message: Message) -> Iterator[tuple[Evidence, set[str]]]:
     for start, end in _sentences_of(message):
         text = message.text[start:end]
-        if not text.rstrip("\"'”’) ").endswith("?") or _NO_QUESTION.search(text):
+        direct = text.rstrip("\"'”’) ").endswith("?")
+        if not (direct or _INDIRECT.search(text)) or _NO_QUESTION.search(text):
             continue
-        if not _ASKS.search(text) and len(text) > 160:
+        if not (direct and _ASKS.search(text)) and len(text) > 160:
             continue
         words = _content(text)
         if words:

@@ -17,7 +17,7 @@ __all__ = ["Facts", "Timeline", "business_hours_between", "hours_between", "repo
 
 _WORDS: Final = {
     "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
-    "ninth": 9, "tenth": 10, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
+    "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "half a dozen": 6, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
     "seven": 7, "eight": 8, "nine": 9, "ten": 10,
 }  # fmt: skip
 _UNITS: Final = (
@@ -31,7 +31,7 @@ _NTH: Final = Rule(
 )
 _TIMES: Final = Rule(
     r"\b(?:written|called|rung|phoned|e-?mailed|mailed|reported|asked|contacted|raised|told)\b(?!\s(?:me|us)\b)"
-    rf"[^.!?\n]{{0,40}}?\b(?:(\d{{1,2}})|({'|'.join(_WORDS)}))(?:\s+times)?\b",
+    rf"[^.!?\n]{{0,40}}?\b(?:(\d{{1,2}})|({'|'.join(_WORDS)}))(\s?x|\s+(?:times|occasions))?\b",
     flags=re.IGNORECASE,
 )
 MAX_REPORTS: Final = 20
@@ -61,8 +61,8 @@ def _stated(text: str, keys: frozenset[str]) -> tuple[int, int, int]:
     ]
     found += [
         (_number(one[1], one[2]), one.start(), one.end())
-        for one in (_TIMES.finditer(text) if "times" in lower or "twice" in lower else ())
-        if "times" in one[0].lower() or (one[2] or "").lower() == "twice"
+        for one in (_TIMES.finditer(text))
+        if one[3] or (one[2] or "").lower() == "twice"
     ]
     likely = [one for one in found if one[0] <= MAX_REPORTS]
     return max(likely, key=lambda one: one[0], default=(0, 0, 0))
