@@ -100,6 +100,18 @@ def test_what_speaks_against_a_contact(planned, account, decision, reason):
     assert reason in result.reasons
 
 
+@pytest.mark.parametrize("about", ["the repair in 2024", "the repair of two years ago"])
+def test_an_occasion_years_ago_is_stale(about):
+    assert check(Contact("follow_up", "email", AT, about), Account()).reasons == ("stale_reason",)
+
+
+def test_only_the_one_who_left_is_the_wrong_person():
+    account = Account(facts=frozenset({Fact("contact_left", "Ms Roe")}))
+    for greeted, decision in (("Ms Roe", "correct_record"), ("Mr Lang", "go")):
+        planned = Contact("renewal", "email", AT, "contract", text=f"Dear {greeted}, good news.")
+        assert check(planned, account).decision == decision
+
+
 def test_hours_are_the_customers():
     early = Contact("sales", "phone", datetime(2026, 5, 5, 1, tzinfo=UTC))
     assert check(early, Account()).decision == "hold"

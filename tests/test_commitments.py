@@ -52,6 +52,14 @@ def at(month: int, day: int, hour: int = 17, minute: int = 0) -> datetime:
         ("Swap machine reaches you tomorrow by 9.30 with a box.", at(3, 4, 9, 30)),
         ("You'll have the report by 2026-04-02.", at(4, 2)),
         ("You will have it by 25/3.", at(3, 25)),
+        ("I'll send it by 5pm CET on Friday.", at(3, 6, 16)),
+        ("I'll call you at 9am ET tomorrow.", at(3, 4, 14)),
+        ("He will be there at 3 pm Berlin time on Friday.", at(3, 6, 14)),
+        ("Within the next 24 hours a colleague will contact you.", at(3, 4, 9)),
+        ("I will send it to you in two hours.", at(3, 3, 11)),
+        ("You'll hear from me before the weekend.", at(3, 6)),
+        ("I'm going to ring you first thing tomorrow.", at(3, 4, 12)),
+        ("We guarantee delivery by 10 April.", at(4, 10)),
     ],
 )
 def test_due_is_read_against_the_day_of_writing(text: str, due: datetime) -> None:
@@ -164,6 +172,11 @@ def test_a_later_date_told_in_time() -> None:
 )
 def test_a_cause_with_a_later_date_tells_of_the_delay(word: str) -> None:
     assert states(PROMISE, turn("agent", word, at(3, 5)))[0] == "told_in_advance"
+
+
+def test_a_word_of_arrival_denied_is_no_arrival() -> None:
+    assert states(PROMISE, turn("customer", "The table never came.", at(3, 6, 10))) != ["kept"]
+    assert states(PROMISE, turn("customer", "The refund landed today.", at(3, 6, 10))) == ["kept"]
 
 
 def test_a_promise_of_word_is_not_moved_by_word() -> None:

@@ -29,6 +29,9 @@ def thread(*turns: tuple[str, str]) -> list[Message]:
         ("state", "Your parcel has been shipped.", "Your order has been cancelled."),
         ("state", "Your return was received on the 2nd.", "We have not received anything."),
         ("amount", "The total is £240.00.", "The total is £260."),
+        ("amount", "The repair costs £80.", "The repair costs £120."),
+        ("date", "Your appointment is on Tuesday at 10.", "Your appointment is on Thursday at 10."),
+        ("state", "The adapter works with model B.", "The adapter does not work with model B."),
         ("date", "Your contract ends on 31 March.", "The contract runs until 30 June."),
     ],
 )  # fmt: skip
@@ -49,6 +52,24 @@ def test_two_statements_that_exclude_each_other(kind: str, first: str, second: s
 )
 def test_corrections_and_other_things_are_no_conflict(second: str) -> None:
     assert conflicts(thread(("agent", "The total is £240.00."), ("agent", second))) == ()
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["The filter costs £20.", "The repair now costs £120.", "If so, the repair costs £120."],
+)
+def test_the_same_words_must_speak_of_the_same_thing(second: str) -> None:
+    assert conflicts(thread(("agent", "The repair costs £80."), ("agent", second))) == ()
+
+
+def test_a_question_may_be_a_statement() -> None:
+    [one] = unanswered(
+        thread(
+            ("customer", "I would like to know why I was charged twice."),
+            ("agent", "Your invoice is attached."),
+        )
+    )
+    assert one.question.text == "I would like to know why I was charged twice."
 
 
 def test_only_our_side_contradicts_itself() -> None:

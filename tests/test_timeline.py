@@ -66,7 +66,15 @@ def test_conflicts_and_questions_are_counted_as_they_come() -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("This is the third time I write.", 3), ("I have called you 5 times.", 5), ("My 2 cats.", 0)],
+    [
+        ("This is the third time I write.", 3),
+        ("I have called you 5 times.", 5),
+        ("I have contacted you on three occasions.", 3),
+        ("I've e-mailed you half a dozen times.", 6),
+        ("I've rung you 7x.", 7),
+        ("I asked for six.", 0),
+        ("My 2 cats.", 0),
+    ],
 )
 def test_the_nth_report_is_read_from_words(text: str, count: int) -> None:
     assert reports(text) == count

@@ -126,7 +126,12 @@ def _addressed(fact: Fact, planned: Contact) -> bool:
     """Whether the person who left may be the one whom we would address."""
     named = _NAME.findall(f"{planned.text} {planned.about}")
     known = set(_NAME.findall(fact.value)) - _TITLES
-    return bool(known.intersection(named)) or _FORMER.search(fact.value) is None
+    if known.intersection(named):
+        return True
+    greeted = _GREETED.match(planned.text)
+    if greeted is not None and _PERSON.fullmatch(fact.value):
+        return False  # somebody else is
+    return _FORMER.search(fact.value) is None
 
 
 def _refused(planned: Contact, account: Account) -> bool:
@@ -224,7 +229,7 @@ def _clock(match: re.Match[str], text: str) -> float:
 def _stale(planned: Contact, account: Account) -> bool:
     if planned.kind not in {"follow_up", "survey"}:
         return False
-    since = planned.about_at or _named_month(planned)
+    since = planned.about_at or _named_month(planned) or _named_year(planned)
     if since is None:
         done = [
             fact.at
@@ -247,6 +252,18 @@ def _named_month(planned: Contact) -> datetime | None:
         year -= 1
     following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=planned.at.tzinfo)
     return following - timedelta(days=1)
+
+
+def _named_year(planned: Contact) -> datetime | None:
+    """Return the end of the year of its occasion: "in 2024", "two years ago"."""
+    match = _YEAR.search(f"{planned.about}. {planned.text}".lower())
+    if match is None:
+        return None
+    if match["year"]:
+        return datetime(int(match["year"]), 12, 31, tzinfo=planned.at.tzinfo)
+    ago = match["ago"]
+    years = int(ago) if ago.isdecimal() else _HOURS.get(ago, 1)
+    return planned.at - timedelta(days=365 * years)
 
 
 def _settled_already(planned: Contact, account: Account) -> bool:
@@ -286,6 +303,9 @@ def _same_thing(one: str, other: str) -> bool:
 SETTLED_DAYS: Final = 90
 _MOST: Final = 0.65
 _NAME: Final = re.compile(r"\b[A-ZÀ-Þ][\w'’]+")
+#: A value that is a name and nothing else, and the name of somebody who is greeted.
+_PERSON: Final = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]+\s?){1,4}")
+_GREETED: Final = re.compile(r"\W{0,4}(?i:dear|hi|hello|good\s\w+)\s(?:\w+\.?\s)?[A-ZÀ-Þ]")
 _FORMER: Final = re.compile(r"\b(?:earlier|former|previous|used to)\b", re.IGNORECASE)
 _IN_VAIN: Final = re.compile(
     r"\b(?:again|still|remind\w*|waiting|no (?:answer|reply)|unanswered|chas\w+|"
@@ -331,6 +351,9 @@ _HOURS: Final = {
 _CLOCK: Final = re.compile(
     rf"\b(?:(?P<hour>[01]?\d|2[0-4])(?:[:.](?P<minute>[0-5]\d))?(?!\d)\s?(?P<half>am|pm)?|"
     rf"(?P<word>{'|'.join(_HOURS)}))\b"
+)
+_YEAR: Final = re.compile(
+    rf"\b(?:(?:in|of|from)\s(?P<year>20\d\d)\b|(?P<ago>a|an|\d{{1,2}}|{'|'.join(_HOURS)})\syears?\sago\b)"
 )
 _EMPTY_WORDS: Final = frozenset({
     "the", "and", "for", "our", "your", "their", "with", "any", "more", "longer", "own", "have",

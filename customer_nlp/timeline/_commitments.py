@@ -197,6 +197,7 @@ _DELAY: Final = caseless(
     r"|stuck|broken\sdown|off\sthe\sroad|shut|rather\sthan|bad\snews|not\sdone|cancelled|failed"
     r"|wrong|new\s(?:date|day|slot|time)|before\sit['’]s\slate|ahead\sof|before\syou|sorry|afraid"
     r"|apolog\w+|sick|snow(?:ed)?|fog|storms?|flood\w*|strike|customs|short-?staffed)\b",
+    r"\b(?:it|he|she|they|that)(?:['’](?:s|ll)|\s(?:is|are|will))\snow\b",
     r"\bso\s(?:it|they|he|she|the\s\w+)(?:['’](?:s|ll)|\s(?:is|are|will|comes?|arrives?|lands?))\b",
 )
 _ASKS_TO_MOVE: Final = caseless(

@@ -40,8 +40,8 @@ _REASONS: Final = tuple(
         ("weather", r"\b(?:weather|snow|storm|flood\w*|fog)\b"),
         ("strike", r"\bstrikes?\b"),
         ("customs", r"\bcustoms\b"),
-        ("staff", r"\b(?:driver|engineer|technician|colleague)\s(?:is|was|has\sbeen|fell)\s(?:\w+\s)?"
-        r"(?:ill|sick|off)\b|\bshort-?\s?(?:staffed|of\sstaff)\b|\bstaff\sshortage\b"),
+        ("staff", r"\b(?:driver|engineer|technician|colleague)\s(?:is|was|has\sbeen|fell)\s"
+        r"(?:\w+\s)?(?:ill|sick|off)\b|\bshort-?\s?(?:staffed|of\sstaff)\b|\bstaff\sshortage\b"),
         ("breakdown", r"\b(?:van|truck|lorry)\s(?:was|is|has)?\s?(?:broken\sdown|broke\sdown"
         r"|off\sthe\sroad|stuck)\b"),
         ("system", r"\b(?:system|software|computer)\s(?:error|fault|problem|issue|outage)\b"),

@@ -8,7 +8,7 @@ between 8 and 12", "within 3 working days"), at 0.1-8 ms each, and give no span 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -906,7 +906,8 @@ class _Reader:
 
 
 _STARTING: Final = frozenset({
-    "within", "inside", "in", "after", "allow", "takes", "up", "half", "a", "an", "end", "first", "close", "cob",
+    "within", "inside", "in", "after", "allow", "takes", "up", "half", "a", "an", "end", "first",
+    "close", "cob",
     "eod", "eow", "this", "right", "next", "the", "on", "by", "at", "before", "until", "till",
     "from", "around", "about", "between", "noon", "midday", "midnight", "latest",
 })  # fmt: skip
@@ -922,7 +923,7 @@ _STARTERS: Final = (
 
 
 #: Zones as they are written behind a time of day; those that mean several are left out.
-_ZONES: Final[dict[str, tzinfo]] = {
+_ZONES: Final[Mapping[str, tzinfo]] = {
     name: timezone(timedelta(hours=hours))
     for name, hours in {
         "WET": 0, "BST": 1, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "EST": -5,
@@ -931,7 +932,8 @@ _ZONES: Final[dict[str, tzinfo]] = {
     }.items()
 } | {"UTC": UTC, "GMT": UTC, "Z": UTC}  # fmt: skip
 _PLACES: Final = {
-    "ET": "America/New_York", "PT": "America/Los_Angeles", "uk": "Europe/London", "eastern": "America/New_York", "central": "America/Chicago",
+    "ET": "America/New_York", "PT": "America/Los_Angeles", "uk": "Europe/London",
+    "eastern": "America/New_York", "central": "America/Chicago",
     "mountain": "America/Denver", "pacific": "America/Los_Angeles",
 }  # fmt: skip
 
@@ -951,9 +953,9 @@ def _zone_of_place(place: str) -> tzinfo | None:
 
 _ENDS: Final = frozenset(".!?\n")
 _LEADS: Final = frozenset({
-    "within", "inside", "in", "first", "after", "allow", "takes", "up", "a", "an", "the", "on", "by", "at",
-    "before", "until", "till", "from", "around", "about", "between", "this", "right", "next",
-    "that", "same",
+    "within", "inside", "in", "first", "after", "allow", "takes", "up", "a", "an", "the", "on",
+    "by", "at", "before", "until", "till", "from", "around", "about", "between", "this", "right",
+    "next", "that", "same",
 })  # fmt: skip
 _CORE: Final = (
     (_STARTERS - _LEADS)

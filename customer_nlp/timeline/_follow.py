@@ -17,7 +17,8 @@ __all__ = ["Facts", "Timeline", "business_hours_between", "hours_between", "repo
 
 _WORDS: Final = {
     "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
-    "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "half a dozen": 6, "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
+    "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "half a dozen": 6,
+    "twice": 2, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
     "seven": 7, "eight": 8, "nine": 9, "ten": 10,
 }  # fmt: skip
 _UNITS: Final = (

@@ -40,6 +40,7 @@ Slot = Literal["our before", "our after", "their before", "their after"]
 _SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
 
 
+_TRULY: Final = r"(?<!never\s)(?<!not\s)(?<!n['’]t\s)"
 #: A customer's words after the due time: it did not come …
 FAILED: Final = caseless(
     r"\b(?:no|not\sa|not\sone|zero)\s(?:\w+\s)?(?:calls?|van|driver|report|text|texts|word|sign"
@@ -66,7 +67,7 @@ FAILED: Final = caseless(
     r"|o['’]clock))",
     r"\b(?:still|another|only|gone|same|empty|wrong|asking|sat|asked|been\sand|ago|by\snow|without"
     r"|whichever|somebody|somewhere|hours?\slater)\b",
-    r"\b(?:close|deleting|refund|return\sof|arrange|final|collect\sthe|elsewhere|joke|fools"
+    r"\b(?:close|deleting|(?<!the\s)(?<!my\s)refund|return\sof|arrange|final|collect\sthe|elsewhere|joke|fools"
     r"|useless|lying|no\smore|done\swith)\b",
     r"\?",
 )  # fmt: skip
@@ -75,7 +76,7 @@ CAME: Final = caseless(
     r"\b(?:thanks?|thank|ta|cheers|obliged|grateful|appreciat\w+|bless|legend|star|wicked"
     r"|brilliant|lovely|great|perfect|super|excellent|beautiful\w*|gorgeous|grand|marvell?ous"
     r"|delighted|happy|pleased)\b",
-    r"\b(?:came(?!\sand\swent)|ha(?:s|ve)\scome|arrived|received|landed|delivered|fitted|got\s(?:it|them|the|your)|turned\sup"
+    rf"{_TRULY}\b(?:came(?!\sand\swent)|ha(?:s|ve)\scome|arrived|received|landed|delivered|fitted|got\s(?:it|them|the|your)|turned\sup"
     r"|showed\sup|went\sin|collected|installed|credited|refunded|you\srang|you\scalled|signed\sfor"
     r"|tested|even|every|both|money['’]s)\b",
     r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|on|there|back|up|live|done|fixed|sorted|well"
@@ -86,7 +87,7 @@ CAME: Final = caseless(
 DOUBT: Final = caseless(r"\b(?:no|not|nothing|never|nobody|still|wrong|instead|only)\b|n['’]t\b|\?")
 #: Words of arrival, which count before the due time as well.
 ARRIVED: Final = caseless(
-    r"\b(?:came(?!\sand\swent)|ha(?:s|ve)\scome|arrived|received|landed|delivered|fitted|turned\sup|went\sin"
+    rf"{_TRULY}\b(?:came(?!\sand\swent)|ha(?:s|ve)\scome|arrived|received|landed|delivered|fitted|turned\sup|went\sin"
     r"|installed|collected"
     r"|reached|came\sthrough)\b",
     r"(?:\b(?:is|are|all)|['’]s|['’]re)\s(?:in|here|live|done|fixed|sorted|working|running)\b",
