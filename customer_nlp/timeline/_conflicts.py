@@ -333,11 +333,15 @@ _DAY: Final = caseless(
 )
 
 
+def _sum(amount: str) -> str:
+    return re.sub(r"[^\d.]", "", amount.replace(",", "")).removesuffix(".00")
+
+
 def _denies(earlier: Evidence, later: Evidence) -> str | None:
     """Say in what two statements in the same words differ, ``None`` where they do not."""
     if (_NOT.search(earlier.text) is None) != (_NOT.search(later.text) is None):
         return "state"
-    sums = [{one[0] for one in _AMOUNT.finditer(said.text)} for said in (earlier, later)]
+    sums = [{_sum(one[0]) for one in _AMOUNT.finditer(said.text)} for said in (earlier, later)]
     if len(sums[0]) == len(sums[1]) == 1:
         return None if sums[0] == sums[1] else "amount"
     days = [{one[0].lower() for one in _DAY.finditer(said.text)} for said in (earlier, later)]
@@ -455,8 +459,7 @@ def _facts(message: Message, start: int, end: int) -> Iterator[_Statement]:
     if label is not None:
         amounts = {match[0].strip() for match in _AMOUNT.finditer(text)}
         if len(amounts) == 1:
-            value = re.sub(r"[^\d.]", "", amounts.pop().replace(",", "")).removesuffix(".00")
-            yield _Statement(said, f"amount:{label[0].lower()}", value)
+            yield _Statement(said, f"amount:{label[0].lower()}", _sum(amounts.pop()))
     ending = _END.search(text)
     if ending is not None and may_hold_time(text):
         anchor = message.sent_at or datetime(2001, 1, 1, tzinfo=UTC)
