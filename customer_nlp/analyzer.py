@@ -771,8 +771,7 @@ class _Story:
             if scored.abstained is None:
                 self._add_customer(step, analysis, words)
         elif scored.message.role == "agent" and scored.scores is not None:
-            faulty = float(scored.scores.findings.max()) >= _FAULTY
-            self._course.add_own(scored.message, faulty=faulty)
+            self._course.add_own(scored.message, faulty=bool(analysis.findings))
             self._replies |= self._reply
             self._reply = words
             self._offer_made |= any(one.name == "premature_upsell" for one in analysis.findings)
@@ -881,8 +880,6 @@ def _action(
 
 #: Cues of a message whose "nth time" is no report of an open matter of the customer's.
 _NO_REPORT: Final = frozenset({"resolved", "stale_outreach", "upsell_pushback"})
-#: From when on a reply of ours is blamed.
-_FAULTY: Final = 0.5
 _UNREADABLE: Final = frozenset({"language", "out_of_domain"})
 #: Cues that tell of an offer that was made.
 _PUSHED: Final = frozenset({"upsell_pushback", "stale_outreach"})
