@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from customer_nlp.errors import InvalidRecordError, ModelFormatError
 from customer_nlp.signals._cut import MOST_CHARS, RowTable
 from customer_nlp.signals._evidence import Question, clauses, find_evidence
 from customer_nlp.signals._network import Network
+from customer_nlp.signals._passage import Passage
 from customer_nlp.signals._tokens import (
     SPECIALS,
     TOKEN,
@@ -156,6 +158,20 @@ def test_evidence_is_in_the_text_and_its_removal_lowers_the_score(analyzer: Anal
             assert span.text == text[span.start : span.end] != ""
             after = analyzer.signals([text[: span.start] + " " + text[span.end :]])
             assert after[name][0] <= before[name][0] + 1e-6
+
+
+def test_words_of_a_huge_text_are_found_in_little_more_memory_than_its_windows(analyzer: Analyzer):
+    network = analyzer._signals._network
+    passage = Passage(network, np.resize(np.arange(1, 900), 30_000))
+    hidden = np.ones(network.width, np.float32)
+    held = passage._windows.nbytes
+    tracemalloc.start()
+    try:
+        passage.relevance(hidden, [0, 1])
+        passage.without([(0, 0), (7, 9), (20_000, 20_003), (29_998, 30_000)])
+        assert tracemalloc.get_traced_memory()[1] < held
+    finally:
+        tracemalloc.stop()
 
 
 def test_long_text_is_scored_whole(analyzer: Analyzer):

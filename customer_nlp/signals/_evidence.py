@@ -151,7 +151,7 @@ def _proposals(passage: Passage, question: Question) -> list[list[Range]]:
     cut = clauses(question.tokens, question.breaks)
     ends = [token[0] in _CLAUSE_ENDS for token in question.tokens]
     inner = [[i for i in range(start, end) if not ends[i]] for start, end in cut]
-    return [_peaks(cut, inner, ends, values) for values in relevance.T.tolist()]
+    return [_peaks(cut, inner, ends, column.tolist()) for column in relevance.T]
 
 
 def _peaks(

@@ -152,9 +152,11 @@ class Network:
     def windows(self, before: Ids, here: Ids, after: Ids) -> Floats:
         """Return what the windows around tokens show; `rows` is before an opening boundary."""
         shown: Floats = self._here.take(here, axis=0, mode="clip")
-        shown += self._after.take(after, axis=0, mode="clip")
-        shown += self._before.take(before, axis=0, mode="clip")
-        np.maximum(shown, 0, out=shown)
+        for start in range(0, len(here), _CHUNK_TOKENS):  # a second copy of a chunk only
+            chunk = slice(start, start + _CHUNK_TOKENS)
+            shown[chunk] += self._after.take(after[chunk], axis=0, mode="clip")
+            shown[chunk] += self._before.take(before[chunk], axis=0, mode="clip")
+            np.maximum(shown[chunk], 0, out=shown[chunk])
         return shown
 
     def _pool(self, tokens: TokenIds) -> Floats:

@@ -61,11 +61,14 @@ class Passage:
         """
         rows, width = self._windows.shape
         gradient = self._network.gradient(hidden, columns)
-        top = self._windows.argmax(axis=0), np.arange(width)
-        peaks = np.zeros_like(self._windows)
-        peaks[top] = self._windows[top]
+        most = self._windows.max(axis=0)
+        top = (self._windows == most).argmax(axis=0)
+        highest, at = np.unique(top, return_inverse=True)
+        peaks = np.zeros((len(highest), width), np.float32)
+        peaks[at, np.arange(width)] = most
         spread = np.zeros((rows + 1, len(columns)), np.float32)
-        spread[:-1] = self._windows @ (gradient[width:] / rows) + peaks @ gradient[:width]
+        spread[:-1] = self._windows @ (gradient[width:] / rows)
+        spread[highest] += peaks @ gradient[:width]
         pairs = self._pairs[:, columns] / 2
         linear = self._words[1:, columns] + pairs[:-1] + pairs[1:]
         linear /= np.sqrt(rows - 1 + LENGTH_OFFSET)
@@ -98,8 +101,8 @@ class Passage:
         new[1, ends == rows - 1] = 0  # the boundary that closes the text has no window
         behind = np.minimum(ends + 2, rows)
         most = new.max(axis=0)
-        np.maximum(most, _most_before(self._windows)[starts], out=most)
-        np.maximum(most, _most_before(self._windows[::-1])[rows - behind], out=most)
+        np.maximum(most, _most_before(self._windows, starts), out=most)
+        np.maximum(most, _most_before(self._windows[::-1], rows - behind), out=most)
         total = self._kept(starts, behind) @ self._windows + new[0] + new[1]
         return np.concatenate(
             [most, total / (rows - (ends - starts))[:, None]], axis=1, dtype=np.float32
@@ -118,12 +121,12 @@ class Passage:
         return ((rows < starts[:, None]) | (rows >= ends[:, None])).astype(np.float32)
 
 
-def _most_before(rows: Floats) -> Floats:
-    """Return the maxima of no row, the first row, the first two, …, in log2(n) steps over all."""
-    most = np.zeros((len(rows) + 1, rows.shape[1]), np.float32)
-    most[1:] = rows
-    step = 1
-    while step < len(rows):
-        np.maximum(most[1 + step :], most[1:-step], out=most[1 + step :])
-        step *= 2
-    return most
+def _most_before(rows: Floats, ends: Ids) -> Floats:
+    """Return the maxima of the rows before each of some rows; zeros before the first."""
+    steps, at = np.unique(ends, return_inverse=True)
+    most = np.zeros((len(steps), rows.shape[1]), np.float32)
+    start = 0
+    for step, end in enumerate(steps.tolist()):
+        rows[start:end].max(axis=0, initial=0, out=most[step])
+        start = end
+    return np.asarray(np.maximum.accumulate(most, axis=0)[at], np.float32)
