@@ -122,7 +122,9 @@ def as_thread(source: ThreadLike, *, identifier: str = "thread") -> Thread:
 
 
 def _zoned(message: Message) -> Message:
-    return message if message.zones else message.replace(zones=segment(message.text))
+    if message.zones:
+        return message
+    return message.replace(zones=segment(message.text, subject=message.subject))
 
 
 class Analyzer:

@@ -89,7 +89,9 @@ def redact(thread: Thread, *, key: bytes = b"") -> Thread:
 
 def _zoned(message: Message) -> Message:
     # of the real text: the mask hides marks by which a signature or a quote is known
-    return message if message.zones else message.replace(zones=segment(message.text))
+    if message.zones:
+        return message
+    return message.replace(zones=segment(message.text, subject=message.subject))
 
 
 def _masked(text: Any, names: frozenset[str]) -> Any:

@@ -368,7 +368,7 @@ def build_message(
         subject=envelope.subject or None,
         channel="email",
         automatic=automatic,
-        zones=_text.segment(text),
+        zones=_text.segment(text, subject=envelope.subject),
         role_confidence=confidence,
         refers_to=envelope.refers_to,
         truncated=cut,

@@ -162,7 +162,7 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
     try:
         zones = _zones(record.get("zones"))
         if not zones and (mail or (channel or "").lower() in _MAIL_CHANNELS):
-            zones = _text.segment(text)
+            zones = _text.segment(text, subject=subject)
         message = Message(
             role=role,
             text=text,

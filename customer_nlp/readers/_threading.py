@@ -20,6 +20,7 @@ from typing import Any, Final, overload
 from customer_nlp.readers._headers import ContentType
 from customer_nlp.readers._mail import Envelope
 from customer_nlp.readers._spill import Groups, Index, Spill, SpillList
+from customer_nlp.text import FORWARD_SUBJECTS
 
 __all__ = [
     "Conversations",
@@ -37,9 +38,8 @@ _WINDOW: Final = timedelta(days=45)
 
 # Reply and forward marks as mail programs write them, lower case.
 _MARKS: Final = (
-    "re", "r", "aw", "antw", "antwort", "sv", "vs", "vá", "odp", "res", "rif", "ynt", "rv", "ang",
-    "atb", "回复", "答复", "回覆", "fw", "fwd", "wg", "tr", "i", "vl", "vb", "enc",
-    "doorst", "pd", "továbbítás", "转发", "轉寄", "wtr", "videresend",
+    "re", "r", "aw", "antw", "antwort", "sv", "vs", "vá", "odp", "res", "rif", "ynt", "ang",
+    "atb", "回复", "答复", "回覆", *FORWARD_SUBJECTS,
 )  # fmt: skip
 _ANY_MARK: Final = "|".join(sorted(_MARKS, key=len, reverse=True))
 _MARK: Final = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from customer_nlp.text._language import language
-from customer_nlp.text._markers import word_set
+from customer_nlp.text._markers import FORWARD_SUBJECTS, word_set
 from customer_nlp.text._rules import DIGIT_KEY, Rule, RuleTable, caseless, word_keys
 from customer_nlp.text._sentences import sentences
 from customer_nlp.text._signatures import signature_name
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIGIT_KEY",
+    "FORWARD_SUBJECTS",
     "Rule",
     "RuleTable",
     "caseless",

@@ -13,7 +13,7 @@ from customer_nlp.text._markers import (
     WEEKDAYS,
 )
 
-__all__ = ["attribution_start"]
+__all__ = ["attribution_start", "is_flattened_attribution"]
 
 _MAX_ROWS: Final = 4
 _MAX_CHARS: Final = 420
@@ -83,6 +83,15 @@ def attribution_start(
             if rank == 0:
                 break
     return None if best is None else (best[1], best[2])
+
+
+def is_flattened_attribution(line: str) -> bool:
+    """Tell whether the quoted text follows the attribution in its row, as mobile Yahoo does."""
+    cut = line.find(":  ", 0, _MAX_CHARS)
+    if cut < 0 or "@" not in line[:cut]:
+        return False
+    rank, confidence = _judge(line[: cut + 1], prefixed=False, wrapped=False)
+    return rank < 3 and confidence == 1.0
 
 
 def _judge(line: str, *, prefixed: bool, wrapped: bool) -> tuple[int, float]:

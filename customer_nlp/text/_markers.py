@@ -20,6 +20,7 @@ __all__ = [
     "FIRST_PERSON",
     "FORWARD_CUES",
     "FORWARD_MARKERS",
+    "FORWARD_SUBJECTS",
     "FORWARD_VERBS",
     "GREETING_WORDS",
     "HEADER_KEYS",
@@ -29,6 +30,7 @@ __all__ = [
     "ORIGINAL_MARKERS",
     "POSTSCRIPT",
     "QUOTING_WORDS",
+    "REPLY_ABOVE",
     "SENT_FIRST_WORDS",
     "SENT_PREFIXES",
     "SENT_SUFFIXES",
@@ -243,6 +245,23 @@ FORWARD_MARKERS: Final = _phrases(
         "asia": "转发的邮件; 轉寄的郵件; 転送メッセージ; 転送されたメッセージ; "
         "전달된 메일; 전달된 메시지",
     }
+)
+
+#: What the subject of a forwarded mail begins with; "VS" is a reply in Finland.
+FORWARD_SUBJECTS: Final = word_set(
+    "fw fwd wg tr rv enc vb vl i pd doorst wtr ilt továbbítás videresend 转发 轉寄"
+)
+
+#: Helpdesks cut an answer off above "##- Please type your reply above this line -##".
+REPLY_ABOVE: Final = tuple(
+    _split(
+        (
+            "above this line; über dieser zeile; oberhalb dieser zeile; au-dessus de cette ligne",
+            "encima de esta línea; acima desta linha; sopra questa riga; sopra questa linea",
+            "boven deze regel; boven deze lijn; over denne linje; ovanför den här raden",
+            "ovanför denna rad; powyżej tej linii; tämän rivin yläpuolelle; nad tento řádek",
+        )
+    )
 )
 
 #: What an author who hardly writes says above a forwarded mail.
@@ -603,7 +622,7 @@ SENT_PREFIXES: Final = tuple(
             "excuse typos; excuse my typos; excuse any typos; please excuse typos; "
             "please excuse any typos; please excuse brevity; please excuse the brevity; "
             "excuse brevity; download outlook",
-            "von meinem; von meiner; gesendet von; gesendet mit; gesendet vom; gesendet aus; "
+            "von meinem; von meiner; von yahoo; gesendet von; gesendet mit; gesendet vom; gesendet aus; "
             "diese nachricht wurde von meinem; diese nachricht wurde mit; "
             "holen sie sich outlook; outlook für; versendet mit; verschickt von; "
             "unterwegs gesendet; von unterwegs; mobil gesendet; gesendet über; "

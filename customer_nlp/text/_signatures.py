@@ -19,13 +19,14 @@ from customer_nlp.text._markers import (
     NAME_PARTICLES,
     NOT_A_NAME,
     POSTSCRIPT,
+    REPLY_ABOVE,
     SENT_FIRST_WORDS,
     SENT_PREFIXES,
     SENT_SUFFIXES,
     word_set,
 )
 
-__all__ = ["own_zones", "signature_name"]
+__all__ = ["is_reply_above", "own_zones", "signature_name"]
 
 Piece = tuple[int, str, float]  # first row, kind, confidence
 
@@ -434,7 +435,8 @@ def _attached_name(rows: list[str], body: list[int], begin: int) -> _Start | Non
         return None
     above = rows[body[last - 1]]
     if above[-1].isalnum() or above[-1] in ",:;-–":
-        generic = above[-1] == "," and len(above.split()) <= 4 and last - 1 > 0
+        most_words = 6 if begin == last - 1 else 4  # "Greetings from a cold kitchen,"
+        generic = above[-1] == "," and len(above.split()) <= most_words and last - 1 > 0
         if not generic or _first(above) in GREETING_WORDS:
             return None
         return _Start(last - 1, 0.7)
@@ -571,9 +573,17 @@ def _score(text: str) -> int:
     return score
 
 
+def is_reply_above(line: str) -> bool:
+    """Tell the line of a helpdesk above which an answer is to be written."""
+    low = "" if len(line) > 120 or line[0].isalnum() else line.casefold()
+    return any(map(low.__contains__, REPLY_ABOVE))
+
+
 def _banner_rows(rows: list[str], filled: list[int]) -> int:
     """Return how many rows on top are the banner of a gateway."""
     head = rows[filled[0]]
+    if is_reply_above(head):
+        return 1
     low = head[:300].casefold()
     second = rows[filled[1]][:300].casefold() if len(filled) > 1 else ""
     if not any(map(f"{low}\n{second}".__contains__, _BANNER_STEMS)):
@@ -613,8 +623,8 @@ def _footer_start(rows: list[str], window: list[int], *, alone: bool) -> int:
         if _is_device_line(text):
             continue
         needed = 4 if _is_own(text) or (begin == 0 and alone) else 2
-        if start < size:
-            needed = 1  # above a footer a hint is enough
+        if start < size and not (max(map(len, lines)) <= 45 and any(map(_is_contact, lines))):
+            needed = 1  # above a footer a hint is enough, but for a block of short contact rows
         if not _reads_like_footer(text) or _score(text) < needed:
             break
         start = begin

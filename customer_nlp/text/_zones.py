@@ -12,16 +12,17 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from customer_nlp.records import Zone
-from customer_nlp.text._attribution import attribution_start
+from customer_nlp.text._attribution import attribution_start, is_flattened_attribution
 from customer_nlp.text._markers import (
     FORWARD_CUES,
     FORWARD_MARKERS,
+    FORWARD_SUBJECTS,
     FORWARD_VERBS,
     HEADER_KEYS,
     ORIGINAL_MARKERS,
     QUOTING_WORDS,
 )
-from customer_nlp.text._signatures import own_zones
+from customer_nlp.text._signatures import is_reply_above, own_zones
 
 __all__ = ["segment"]
 
@@ -55,13 +56,15 @@ class _Mark(NamedTuple):
     block: bool = False  # an unprefixed header block or marker: quote or forward, open as yet
 
 
-def segment(text: str) -> tuple[Zone, ...]:
+def segment(text: str, *, subject: str | None = None) -> tuple[Zone, ...]:
     """Cut a mail body into labelled ranges.
 
     Parameters
     ----------
     text : str
         A decoded body, of any size; it is not changed.
+    subject : str or None, default=None
+        Where known: an "FW:" tells that the mail below was forwarded, not answered.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def segment(text: str) -> tuple[Zone, ...]:
         return (Zone("new", 0, len(text)),)  # a tweet, a chat turn
     lines = text.split("\n")
     rows = [line.strip() for line in lines]
-    marks = _divide(rows)
+    marks = _divide(rows, forwarded=_FORWARDED.match(subject or "") is not None)
     if len(marks) <= 1:
         kind, confidence = (marks[0].kind, marks[0].confidence) if marks else ("new", 1.0)
         return (Zone(kind, 0, len(text), confidence),)
@@ -94,7 +97,12 @@ def segment(text: str) -> tuple[Zone, ...]:
     )
 
 
-def _divide(rows: list[str]) -> list[_Mark]:
+_FORWARDED: Final = re.compile(
+    rf"\s{{0,9}}(?:{'|'.join(FORWARD_SUBJECTS)})\s?(?:[\[(]\d{{1,3}}[\])])?\s?[:：]", re.IGNORECASE
+)
+
+
+def _divide(rows: list[str], *, forwarded: bool) -> list[_Mark]:
     """Return marks of alternating kinds, the first of them for the first row that holds text."""
     outer = _quoted(rows)
     found: list[_Mark] = []
@@ -112,6 +120,8 @@ def _divide(rows: list[str]) -> list[_Mark]:
             for row, kind, confidence in pieces:
                 sure = min(confidence, mark.confidence) if kind == "new" else confidence
                 _add(found, _Mark(row, kind, sure))
+        elif mark.block and forwarded:
+            _add(found, mark._replace(kind="forward", confidence=0.8))
         else:
             _add(found, _reply_or_forward(rows, mark, found) if mark.block else mark)
     return found
@@ -158,6 +168,8 @@ def _quoted(rows: list[str]) -> list[_Mark]:
             or head in "-_*=—–<["
             or line.find(":", 0, 24) > 0
             or not (line.isascii() or line[:24].isascii())
+            or (head == "#" and line[-1] == "#")
+            or (":  " in line and "@" in line[:_MAX_SHORT_ROW])
         ):
             found = _quote_start(rows, row, floor)
             if found is not None:
@@ -186,6 +198,8 @@ def _quote_start(rows: list[str], row: int, floor: int) -> tuple[_Mark, int] | N
     kind = _marker(line)
     if kind == "forward":
         return _Mark(row, "forward", 1.0), 0
+    if is_reply_above(line) and _next(rows, 0) not in (-1, row):
+        return _Mark(row, "quote", 1.0), 0
     if kind == "quote":
         following = _next(rows, row + 1)
         prefixed = following if _is_prefixed(rows, following) else 0
@@ -202,6 +216,8 @@ def _quote_start(rows: list[str], row: int, floor: int) -> tuple[_Mark, int] | N
         if found is not None:
             start, confidence = found
             return _Mark(start, "quote", confidence), following if prefixed else 0
+    if is_flattened_attribution(line):
+        return _Mark(row, "quote", 0.9), 0
     return None
 
 
