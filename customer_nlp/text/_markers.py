@@ -622,8 +622,8 @@ SENT_PREFIXES: Final = tuple(
             "excuse typos; excuse my typos; excuse any typos; please excuse typos; "
             "please excuse any typos; please excuse brevity; please excuse the brevity; "
             "excuse brevity; download outlook",
-            "von meinem; von meiner; von yahoo; gesendet von; gesendet mit; gesendet vom; gesendet aus; "
-            "diese nachricht wurde von meinem; diese nachricht wurde mit; "
+            "von meinem; von meiner; von yahoo; gesendet von; gesendet mit; gesendet vom; "
+            "gesendet aus; diese nachricht wurde von meinem; diese nachricht wurde mit; "
             "holen sie sich outlook; outlook für; versendet mit; verschickt von; "
             "unterwegs gesendet; von unterwegs; mobil gesendet; gesendet über; "
             "mit der mobilen; diese mail wurde mobil",
