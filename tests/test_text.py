@@ -280,6 +280,11 @@ def test_the_authors_own_text_is_not_eaten(text: str) -> None:
     assert _pieces(text) == [("new", text)]
 
 
+def test_a_list_entry_that_points_above_a_line_is_no_rule_of_a_helpdesk() -> None:
+    text = "The label is smudged.\n- the text above this line is missing\nPlease send a new one.\n"
+    assert segment(text) == (Zone("new", 0, len(text)),)
+
+
 def test_the_footer_of_a_mailing_list_is_a_disclaimer() -> None:
     text = f"Is it open?\n\n-Anna Jones\n\n{'_' * 47}\nkettles mailing list\nkettles@example.com\n"
     assert [kind for kind, _ in _pieces(text)] == ["new", "signature", "disclaimer"]

@@ -574,8 +574,9 @@ def _score(text: str) -> int:
 
 
 def is_reply_above(line: str) -> bool:
-    """Tell the line of a helpdesk above which an answer is to be written."""
-    low = "" if len(line) > 120 or line[0].isalnum() else line.casefold()
+    """Tell the line of a helpdesk above which an answer is to be written, ruled on both sides."""
+    ruled = len(line) <= 120 and not line[0].isalnum() and line[-1] in "-–—_=*#~+<>])"
+    low = line.casefold() if ruled else ""
     return any(map(low.__contains__, REPLY_ABOVE))
 
 
