@@ -151,6 +151,8 @@ class Message:
         Address or name of the author.
     sender_name : str, optional
         Name of the author beside the address.
+    recipient_names : tuple of str
+        Names beside the addresses in ``to`` and ``cc``.
     to, cc : tuple of str
         Addresses.
     subject, channel : str, optional
@@ -194,6 +196,7 @@ class Message:
     truncated: bool = False
     utc_offset_minutes: int | None = None
     sender_name: str | None = None
+    recipient_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require("role", self.role, ROLES)
@@ -258,9 +261,9 @@ class Message:
         Parameters
         ----------
         record : mapping
-            ``role`` and ``text``, and when known ``id, sent_at, sender, sender_name, to, cc,
-            subject, channel, automatic, zones, role_confidence, refers_to, public, truncated,
-            utc_offset_minutes``; other keys are ignored.
+            ``role`` and ``text``, and when known ``id, sent_at, sender, sender_name,
+            recipient_names, to, cc, subject, channel, automatic, zones, role_confidence,
+            refers_to, public, truncated, utc_offset_minutes``; other keys are ignored.
             ``sent_at`` may be an aware datetime or an ISO 8601 string; a string without a
             zone is read as UTC.
 
@@ -285,7 +288,7 @@ class Message:
         for key in ("automatic", "public", "truncated"):
             if record.get(key) is not None:
                 known[key] = _flag(key, record[key])
-        for key in ("to", "cc"):
+        for key in ("to", "cc", "recipient_names"):
             known[key] = _addresses(record.get(key))
         known["sent_at"] = _moment(record.get("sent_at"))
         known["zones"] = _zones(record.get("zones"))
@@ -304,6 +307,7 @@ class Message:
             "sent_at": _iso(self.sent_at),
             "sender": self.sender,
             "sender_name": self.sender_name,
+            "recipient_names": list(self.recipient_names),
             "to": list(self.to),
             "cc": list(self.cc),
             "subject": self.subject,

@@ -79,6 +79,7 @@ def redact(thread: Thread, *, key: bytes = b"") -> Thread:
                 refers_to=message.refers_to and renamed(message.refers_to),
                 sender=message.sender and people.number(message.sender),
                 sender_name=None,
+                recipient_names=(),
                 to=tuple(map(people.number, message.to)),
                 cc=tuple(map(people.number, message.cc)),
             )
@@ -153,7 +154,7 @@ def find(text: str, names: frozenset[str] = frozenset()) -> list[Found]:
     found: list[Found] = []
     if "@" in text:
         found += [Found("email", *match.span()) for match in _EMAIL.finditer(text)]
-    if any(map(text.__contains__, "0123456789")):
+    if _DIGITS.search(text):
         found += [*_ibans(text), *_cards(text), *_phones(text), *_addresses(text)]
     if names:
         found += _names(text, names)
@@ -183,17 +184,20 @@ _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,30}")
 
 
 def _ibans(text: str) -> Iterator[Found]:
-    for match in _IBAN.finditer(text):
+    position = 0
+    while match := _IBAN.search(text, position):
+        position = match.start() + 4
         places = [i for i in range(*match.span()) if text[i].isalnum()]
         size = _IBAN_CHARS.get(match[0][:2].upper(), 0)
         bare = "".join(text[i] for i in places[:size]).upper()
         if size and len(bare) == size:
             moved = bare[4:] + bare[:4]
             if int("".join(str(int(c, 36)) for c in moved)) % 97 == 1:
-                yield Found("iban", match.start(), places[size - 1] + 1)
+                position = places[size - 1] + 1
+                yield Found("iban", match.start(), position)
 
 
-_DIGIT_RUN: Final = re.compile(r"(?<!\w)[2-6]\d{2,18}(?:[ -]\d{3,7})*(?!\w)")
+_DIGIT_RUN: Final = re.compile(r"(?<!\w)[2-6]\d{2,18}(?:[ .\u00a0-]\d{3,7})*(?!\w)")
 _CARD_DIGITS: Final = range(13, 20)
 _DIGITS: Final = re.compile(r"\d+")
 
@@ -217,7 +221,7 @@ def _luhn(digits: str) -> bool:
 
 
 _NUMBER: Final = re.compile(
-    r"(?<![\w@.+])(?:\+ ?|\()?\d(?:[ ()./\u00a0-]{0,2}\d){6,14}(?![\w@]|[.-]\d)"
+    r"(?<![\w@.+])(?:\+ ?|\()?\d(?:[ ()./\u00a0-]{0,2}\d){6,14}(?=[xX]\d{1,5}\b|(?![\w@]|[.-]\d))"
 )
 _DATE: Final = re.compile(
     r"(?<!\d)(?:\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d"
@@ -242,7 +246,7 @@ def _phones(text: str) -> Iterator[Found]:
             continue
         said = bool(_PHONE_WORD.search(text, max(0, match.start() - 28), match.start()))
         if _AMERICAN.fullmatch(number) or (
-            (said or number[0] in "+0(") and _is_phone(number, said=said)
+            (said or number[0] in "+0(０") and _is_phone(number, said=said)
         ):
             yield Found("phone", *match.span())
 
@@ -270,8 +274,13 @@ _STREET: Final = (
     r"\d{1,5}[A-Za-z]?,? (?:[A-Z][\w'’.-]{0,30} ){1,4}"
     r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Close|Crescent|Court|Ct|Way"
     r"|Square|Sq|Place|Pl|Terrace|Gardens|Grove|Row|Mews|Parkway|Highway)(?!\w)"
-    r"|[A-ZÄÖÜ][\w.-]{1,40}(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer)"
-    r" \d{1,4}[a-z]?(?!\w)"
+    r"|[A-ZÄÖÜ][\w.-]{1,40}(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer"
+    r"|straat|laan|plein|gracht|gatan|vägen|gade|vej|gata|veien) \d{1,4}[a-z]?(?!\w)"
+    r"|\d{1,4}(?: bis| ter)?,? (?:rue|avenue|boulevard|allée|chemin|impasse|quai) "
+    r"(?:[dl][\w’']{1,2} |[dl][’']){0,2}[A-ZÀ-Ý][\w’'-]{1,30}(?!\w)"
+    r"|(?:Calle|Avenida|Avda\.|Paseo|Viale|Piazza|Corso|Rua|Praça) (?:[\w.'’-]{1,30} ){0,4}"
+    r"[A-ZÀ-Ý][\w.'’-]{1,30},? (?:n[.º°] ?)?\d{1,4}(?!\w)"
+    r"|Via (?:[\w.'’-]{1,30} ){0,4}[A-ZÀ-Ý][\w.'’-]{1,30},? \d{1,4}(?=,?\s{1,3}\d{5} [A-Z])"
 )
 _TOWN: Final = r"(?:,?\s{1,3}(?:[A-Z]{1,2}-)?\d{4,5} [A-ZÄÖÜ][\w.-]{1,30})?"
 _UK_POSTCODE: Final = r"[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}(?!\w)"
@@ -327,6 +336,9 @@ def known_names(thread: Thread) -> frozenset[str]:
     names: set[str] = set()
     for message in thread.messages:
         names.update(_parts(message.sender_name or ""))
+        for name in message.recipient_names:
+            if _NO_NAMES.isdisjoint(_PART.findall(name.casefold())):  # a person's, not a desk's
+                names.update(_parts(name))
         for person in filter(None, (message.sender, *message.to, *message.cc)):
             local, at, _ = person.partition("@")
             # one word before the @ is a desk's as often as a name: "claims@" is nobody

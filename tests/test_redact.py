@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_nlp import batch
+from customer_nlp import batch, read
 from customer_nlp.analyzer import Analyzer, as_thread
 from customer_nlp.batch import _sinks
 from customer_nlp.errors import InvalidRecordError, MissingExtraError
@@ -43,10 +43,22 @@ def _kinds(text: str) -> list[tuple[str, str]]:
         ("address", "NW1 6XE"),
         ("address", "Hauptstraße 12, 10115 Berlin"),
         ("address", "Springfield, IL 62704"),
+        ("address", "12 rue de la Paix, 75002 Paris"),
+        ("address", "Calle Mayor 5, 28013 Madrid"),
+        ("address", "Via Giuseppe Verdi 12, 20121 Milano"),
+        ("address", "Keizersgracht 12"),
+        ("card", "5500.0000.0000.0004"),
+        ("phone", "０７７００９００１２３"),
     ],
 )
 def test_what_is_personal_by_its_form(kind: str, personal: str):
     assert _kinds(f"so it is {personal}, please note.") == [(kind, personal)]
+
+
+def test_personal_numbers_next_to_one_another():
+    ibans = "DE89370400440532013000 and FR76 3000 6000 0112 3456 7890 189"
+    assert [kind for kind, _ in _kinds(ibans)] == ["iban", "iban"]
+    assert _kinds("call +1-415-555-2671x33")[0] == ("phone", "+1-415-555-2671")
 
 
 @pytest.mark.parametrize(
@@ -56,6 +68,7 @@ def test_what_is_personal_by_its_form(kind: str, personal: str):
         "That was between 2019-2025, on 12.03.2026 or 03/04/2026 09:15.",
         "Card number 4111 1111 1111 1112 fails the check, so does DE88 3704 0044 0532 0130 00.",
         "Error 550 5.1.1 for 1,299.00 EUR, invoice 2025-1187, 24/7 support, 100 000 000 rows.",
+        "It came Via Amazon 3 times. I rue 5 things. Avenida 3 is closed.",
         "See you @ the shop. We live on the 3rd floor. I need 12 Way more Street lamps.",
     ],
 )
@@ -96,6 +109,18 @@ def test_names_are_known_from_headers_and_signatures():
     assert asked.subject == f"Refund for {MASK * 4}"
     for personal in ("zebedee", "anna", "svensson", "quux@", "kunde", "firma", "7946"):
         assert personal not in json.dumps(masked.to_dict(), ensure_ascii=False).lower(), personal
+
+
+def test_names_beside_the_addresses_of_recipients_are_masked(tmp_path: Path):
+    path = tmp_path / "one.eml"
+    path.write_text(
+        "From: jo@kunde.example\nTo: Order Desk <desk@firma.example>\n"
+        'Cc: "Petronella Asquith" <pa@firma.example>\n\nHi Petronella, my order is late.'
+    )
+    [thread] = read(path)
+    [message] = redact(Thread.from_dict(thread.to_dict())).messages
+    assert message.text == f"Hi {MASK * 10}, my order is late."
+    assert message.recipient_names == ()
 
 
 def test_people_and_ids_can_still_be_told_apart():

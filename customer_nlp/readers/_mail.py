@@ -61,8 +61,8 @@ class Envelope(NamedTuple):
         Key that a mail server gave to the whole conversation; empty where there is none.
     sender, sender_name : str
         Bare address and display name; empty where there is none.
-    to, cc : tuple of str
-        Bare addresses.
+    to, cc, recipient_names : tuple of str
+        Bare addresses, and the display names beside them.
     company_hints : tuple of str
         Addresses that name the receiving side: Delivered-To, X-Original-To.
     list_domain : str
@@ -97,6 +97,7 @@ class Envelope(NamedTuple):
     encoding: str
     failed_to: tuple[str, ...] = ()
     failed_subject: str = ""
+    recipient_names: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Envelope(place={self.place})"
@@ -164,6 +165,7 @@ def read_envelope(raw: bytes, place: int, separator: Callable[[], str] = str) ->
         encoding=get("content-transfer-encoding", ""),
         failed_to=returned.to,
         failed_subject=returned.subject or (subject.partition(":")[2] if bounce else ""),
+        recipient_names=_names(get("to", "")) + _names(get("cc", "")),
     )
 
 
@@ -193,6 +195,11 @@ def _bare(value: str) -> tuple[str, ...]:
     if not value:
         return ()
     return tuple(address or _one_line(name) for name, address in addresses(value))
+
+
+def _names(value: str) -> tuple[str, ...]:
+    named = addresses(value) if " " in value else ()
+    return tuple(_one_line(name) for name, address in named if name and address)
 
 
 def _own_id(value: str) -> str:
@@ -363,6 +370,7 @@ def build_message(
         sent_at=envelope.sent_at,
         sender=envelope.sender or envelope.sender_name or None,
         sender_name=envelope.sender_name or None,
+        recipient_names=envelope.recipient_names,
         to=envelope.to,
         cc=envelope.cc,
         subject=envelope.subject or None,

@@ -6,7 +6,7 @@ The names that exports use are data, in tables at the top.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
         "email", "sender_name", "author_name", "from_name", "customer_email", "author_id", "name",
     ),
     "sender_name": ("sender_name", "author_name", "from_name", "customer_name", "agent_name"),
+    "recipient_names": ("recipient_names",),
     "to": ("to", "to_email", "to_emails", "to_address", "recipient", "recipients"),
     "cc": ("cc", "cc_email", "cc_emails", "cc_addresses"),
     "subject": ("subject", "title", "topic"),
@@ -169,7 +170,10 @@ def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, s
             id=label(record.get("id")) or "",
             sent_at=when(record.get("sent_at")),
             sender=sender,
-            sender_name=label(record.get("sender_name")) or _display_name(record.get("sender")),
+            sender_name=label(record.get("sender_name"))
+            or next(_display_names(record.get("sender")), None)
+            or None,
+            recipient_names=tuple(filter(None, _recipient_names(record))),
             to=to,
             cc=cc,
             subject=subject,
@@ -221,13 +225,21 @@ def _person(value: object) -> str | None:
     return (found[0][1] or found[0][0]) if found else given
 
 
-def _display_name(value: object) -> str | None:
-    """Return the name beside an address: of an object, or of ``Ann Lee <ann@kunde.example>``."""
-    if isinstance(value, dict):
-        return label(value.get("name"))
-    given = label(value)
-    found = addresses(given) if given and "@" in given and " " in given else []
-    return (found[0][0] or None) if found else None
+def _display_names(value: object) -> Iterator[str]:
+    """Yield the names beside addresses: of an object, or of ``Ann Lee <ann@kunde.example>``."""
+    for entry in value if isinstance(value, list | tuple) else [value]:
+        given = label(entry.get("name")) if isinstance(entry, dict) else label(entry)
+        if isinstance(entry, dict):
+            yield given or ""
+        elif given and "@" in given and " " in given:
+            yield from (name for name, _ in addresses(given))
+
+
+def _recipient_names(record: Mapping[str, Any]) -> Iterable[str]:
+    given = record.get("recipient_names")
+    if isinstance(given, list | tuple):
+        return map(str, given)
+    return (*_display_names(record.get("to")), *_display_names(record.get("cc")))
 
 
 def _people(value: object) -> tuple[str, ...]:
