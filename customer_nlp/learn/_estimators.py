@@ -147,7 +147,10 @@ class _LabelFitter(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             folds = folds_of(column, numbers, self.cv, self.random_state)
             strength = None if self.C == "auto" else float(self.C)
             start = self._start(str(name))
-            fitted = fit_label(x, column, rows, folds, strength=strength, start=start)
+            fitted = fit_label(
+                x, column, rows, folds,
+                strength=strength, start=start, first_word=self._first_word(),
+            )  # fmt: skip
             self.columns_.append(fitted)
 
     def _column_names(self) -> Sequence[Any]:
@@ -158,6 +161,10 @@ class _LabelFitter(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     @abstractmethod
     def _start(self, name: str) -> int | None:
         """Return the feature that a label starts from, or none."""
+
+    def _first_word(self) -> int | None:
+        """Return the feature from which on words stand, where there are any."""
+        return None
 
     def _columns(self, y: Any) -> Floats:
         """Return one column of 1, 0 or NaN a label; set `classes_`."""
@@ -268,8 +275,9 @@ class SignalClassifier(_OverTexts, _LabelFitter):
     Notes
     -----
     Logistic regression over log-odds of the shipped outputs, the hidden vector, words and pairs,
-    calibrated by Platt's method on held-out folds. Seeded and deterministic. Cost: linear in the
-    texts, times the folds and strengths tried.
+    calibrated by Platt's method on held-out folds. Words and pairs are scaled by their naive Bayes
+    log-odds ratio (Wang and Manning, 2012). Seeded and deterministic. Cost: linear in the texts,
+    times the folds and strengths tried.
     """
 
     def __init__(
@@ -331,6 +339,9 @@ class SignalClassifier(_OverTexts, _LabelFitter):
 
     def _start(self, name: str) -> int | None:
         return start_column(name)
+
+    def _first_word(self) -> int | None:
+        return self.features_.first_word
 
     def _label_names(self, count: int) -> npt.NDArray[Any]:
         if self.labels is None:

@@ -37,7 +37,9 @@ N_SHOWN: Final = 26
 #: labels at 25-400 examples (benchmarks/learning_curve.py).
 DENSE_SCALE: Final = 0.3
 MEANING_SCALE: Final = 0.15
-START_SCALE: Final = 5.0
+START_SCALE: Final = 3.0
+#: Messages of each answer that each word is taken to stand in before any is read.
+_UNSEEN: Final = 0.5
 _LEAST_SPREAD: Final = 0.3
 #: Values of scikit-learn's C that ``C="auto"`` chooses from, and without enough labels to choose.
 STRENGTHS: Final = (0.03, 0.1, 0.3, 1.0, 3.0)
@@ -147,6 +149,11 @@ class Features:
         self.meaning_mean = meaning.mean(axis=0)
         self.meaning_scale = (meaning.std(axis=0).mean() + 1e-6) / meaning_scale
 
+    @property
+    def first_word(self) -> int | None:
+        """Column of `matrix` from which on words and pairs stand, where there are any."""
+        return len(self.mean) + len(self.meaning_mean) if self.words else None
+
     def matrix(self, base: Shipped, texts: Sequence[str]) -> Any:
         """Return the sparse matrix of texts, shape (n, n_features)."""
         from scipy.sparse import csr_matrix, hstack
@@ -244,6 +251,7 @@ def fit_label(
     *,
     strength: float | None,
     start: int | None,
+    first_word: int | None = None,
 ) -> FittedLabel:
     """Fit a regularised logistic regression for one label.
 
@@ -261,6 +269,9 @@ def fit_label(
         C; chosen by held-out log loss when missing.
     start : int, optional
         Column that the label starts from.
+    first_word : int, optional
+        Column from which on a feature is a word or a pair: those that part the answers in the
+        training rows are used more readily.
     """
     from scipy.sparse import diags
 
@@ -275,17 +286,23 @@ def fit_label(
         strength = strength or _FALLBACK_STRENGTH
         slope, offset = 1.0, 0.0
     else:
-        strength = strength or _chosen(rows, wanted, weight, folds[known])
-        logits = _held_out(rows, wanted, weight, folds[known], strength)
+        strength = strength or _chosen(rows, wanted, weight, folds[known], first_word)
+        logits = _held_out(rows, wanted, weight, folds[known], strength, first_word)
         slope, offset = fit_platt(logits, wanted, weight)
         held_out[known] = sigmoid(slope * logits + offset)
-    weights, bias = _logistic(rows, wanted, weight, strength)
+    weights, bias = _logistic(rows, wanted, weight, strength, first_word)
     if start is not None:
         weights = weights * free
     return FittedLabel(slope * weights, slope * bias + offset, float(strength), held_out)
 
 
-def _chosen(x: Any, y: npt.NDArray[np.intp], weight: Floats, folds: npt.NDArray[np.intp]) -> float:
+def _chosen(
+    x: Any,
+    y: npt.NDArray[np.intp],
+    weight: Floats,
+    folds: npt.NDArray[np.intp],
+    first_word: int | None,
+) -> float:
     some = np.arange(len(y))
     if len(y) > _ROWS_FOR_CHOICE:
         some = np.sort(np.random.default_rng(0).choice(some, _ROWS_FOR_CHOICE, replace=False))
@@ -293,36 +310,64 @@ def _chosen(x: Any, y: npt.NDArray[np.intp], weight: Floats, folds: npt.NDArray[
     signs = 1 - 2 * y
 
     def loss(strength: float) -> float:
-        logits = np.clip(_held_out(x, y, weight, folds, strength), -10, 10)
+        logits = np.clip(_held_out(x, y, weight, folds, strength, first_word), -10, 10)
         return float((weight * np.logaddexp(0, signs * logits)).sum())
 
     return min(STRENGTHS, key=loss)
 
 
 def _held_out(
-    x: Any, y: npt.NDArray[np.intp], weight: Floats, folds: npt.NDArray[np.intp], strength: float
+    x: Any,
+    y: npt.NDArray[np.intp],
+    weight: Floats,
+    folds: npt.NDArray[np.intp],
+    strength: float,
+    first_word: int | None,
 ) -> Floats:
     logits = np.zeros(len(y))
     for fold_number in np.unique(folds):
         ours = folds == fold_number
-        weights, bias = _logistic(x[~ours], y[~ours], weight[~ours], strength)
+        weights, bias = _logistic(x[~ours], y[~ours], weight[~ours], strength, first_word)
         logits[ours] = x[ours] @ weights + bias
     return logits
 
 
 def _logistic(
-    x: Any, y: npt.NDArray[np.intp], weight: Floats, strength: float
+    x: Any,
+    y: npt.NDArray[np.intp],
+    weight: Floats,
+    strength: float,
+    first_word: int | None,
 ) -> tuple[Floats, float]:
+    from scipy.sparse import diags
     from sklearn.linear_model import LogisticRegression
 
     positive = float((weight * y).sum() / weight.sum())
     if positive in {0.0, 1.0}:  # a fold without one of the answers: what is known is the share
         p = (positive * len(y) + 1) / (len(y) + 2)
         return np.zeros(x.shape[1]), float(np.log(p / (1 - p)))
+    telling = np.ones(x.shape[1])
+    if first_word is not None:
+        telling[first_word:] = _telling(x[:, first_word:], y, weight)
     fitted = LogisticRegression(
         C=strength, solver="liblinear", max_iter=300, random_state=0, intercept_scaling=5.0
-    ).fit(x, y, sample_weight=weight)
-    return fitted.coef_[0].astype(np.float64), float(fitted.intercept_[0])
+    ).fit(x @ diags(telling), y, sample_weight=weight)
+    return telling * fitted.coef_[0].astype(np.float64), float(fitted.intercept_[0])
+
+
+def _telling(words: Any, y: npt.NDArray[np.intp], weight: Floats) -> Floats:
+    """Return how far each word parts the answers, as a scale with mean square one.
+
+    The log-odds ratio of naive Bayes: Wang and Manning, "Baselines and Bigrams" (2012).
+    """
+    shown = words.astype(bool).astype(np.float64)
+    weight = weight * (len(y) / weight.sum())
+    answers = np.stack([weight * (y == answer) for answer in (1, 0)], axis=1)
+    counts = shown.T @ answers
+    shares = (counts + _UNSEEN) / (answers.sum(axis=0) + 2 * _UNSEEN)
+    ratio = np.abs(np.log(shares[:, 0]) - np.log(shares[:, 1]))
+    seen = counts.any(axis=1)
+    return ratio / np.sqrt(np.mean(ratio[seen] ** 2)) if ratio[seen].any() else np.ones(len(ratio))
 
 
 def folds_of(
