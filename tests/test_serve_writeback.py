@@ -131,6 +131,30 @@ def test_notes_are_private_everywhere(platform: str) -> None:
             {"_embedded": {"tags": [{"id": 1, "name": "vip"}]}},
             {"tags": ["vip", "next_call_now"]},
         ),
+        (
+            "front",
+            "field",
+            {"id": "cnv_1", "custom_fields": {"plan": "a", "36": "vip"}},
+            {"custom_fields": {"plan": "a", "36": "next_call_now"}},
+        ),
+        (
+            "helpscout",
+            "field",
+            {
+                "customFields": [
+                    {"id": 7, "name": "Plan", "value": "a", "text": "A"},
+                    {"id": 9, "name": "Empty", "value": "", "text": ""},
+                    {"id": 36, "name": "Next", "value": "vip", "text": "vip"},
+                ]
+            },
+            {"fields": [{"id": 7, "value": "a"}, {"id": 36, "value": "next_call_now"}]},
+        ),
+        (
+            "freescout",
+            "field",
+            {"customFields": [{"id": 7, "name": "Plan", "value": 3, "text": "A"}]},
+            {"customFields": [{"id": 7, "value": 3}, {"id": 36, "value": "next_call_now"}]},
+        ),
     ],
 )
 def test_what_others_wrote_stays(
@@ -140,14 +164,50 @@ def test_what_others_wrote_stays(
     connected(platform, desk).write("default", platform, write(kind))
     assert desk.asked[0].method == "GET"
     assert desk.bodies == [sent]
-    already = json.loads(json.dumps(there).replace("vip", "next_call_now"))
-    desk = Platform(httpx.Response(200, json=already))
-    connected(platform, desk).write("default", platform, write(kind))
-    assert len(desk.asked) == 1
-    with pytest.raises(RefusedError, match="nothing under"):
-        connected(platform, Platform(httpx.Response(200, json=[]))).write(
-            "default", platform, write(kind)
-        )
+    if "vip" in json.dumps(there):
+        already = json.loads(json.dumps(there).replace("vip", "next_call_now"))
+        desk = Platform(httpx.Response(200, json=already))
+        connected(platform, desk).write("default", platform, write(kind))
+        assert len(desk.asked) == 1
+    for odd, why in (({"odd": 1}, "nothing under"), ([], "no JSON object")):
+        desk = Platform(httpx.Response(200, json=odd))
+        with pytest.raises(RefusedError, match=why):
+            connected(platform, desk).write("default", platform, write(kind))
+        assert len(desk.asked) == 1
+
+
+def test_intercom_takes_the_id_of_a_tag_that_is_made_or_found_by_its_name() -> None:
+    desk = Platform(httpx.Response(200, json={"type": "tag", "id": "117", "name": "next_call_now"}))
+    connected("intercom", desk).write("default", "intercom", write("tag"))
+    assert [one.url.path for one in desk.asked] == ["/tags", "/conversations/35/tags"]
+    assert desk.bodies == [{"name": "next_call_now"}, {"id": "117", "admin_id": 8}]
+    with pytest.raises(RefusedError, match="nothing under 'id'"):
+        connected("intercom", Platform()).write("default", "intercom", write("tag"))
+
+
+def test_front_makes_a_tag_only_where_none_has_the_name() -> None:
+    first = {"_results": [{"id": "tag_1", "name": "vip"}],
+             "_pagination": {"next": "https://elsewhere.example/tags?page_token=two"}}  # fmt: skip
+    second = {"_results": [{"id": "tag_2", "name": "next_call_now"}], "_pagination": {"next": None}}
+    desk = Platform(httpx.Response(200, json=first), httpx.Response(200, json=second))
+    connected("front", desk).write("default", "front", write("tag"))
+    assert {one.url.host for one in desk.asked} == {"desk.example"}
+    assert [one.method for one in desk.asked] == ["GET", "GET", "POST"]
+    assert desk.asked[1].url.params["page_token"] == "two"
+    assert desk.bodies == [{"tag_ids": ["tag_2"]}]
+    made = httpx.Response(201, json={"id": "tag_3", "name": "next_call_now"})
+    desk = Platform(httpx.Response(200, json={"_results": []}), made)
+    connected("front", desk).write("default", "front", write("tag"))
+    assert desk.bodies == [{"name": "next_call_now"}, {"tag_ids": ["tag_3"]}]
+
+
+def test_gorgias_takes_a_bare_value_for_one_field() -> None:
+    desk = Platform()
+    connected("gorgias", desk).write("default", "gorgias", write("field", "call_now"))
+    assert [(one.method, one.url.path) for one in desk.asked] == [
+        ("PUT", "/api/tickets/35/custom-fields/36")
+    ]
+    assert desk.bodies == ["call_now"]
 
 
 def test_an_id_cannot_lead_to_another_place() -> None:

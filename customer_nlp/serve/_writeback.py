@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
@@ -45,7 +46,8 @@ _TIMEOUT_SECONDS: Final = 10.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
 _WEBHOOK: Final = "webhook"
 _HUBSPOT_WORDS: Final = frozenset({"conversation.creation", "conversation.newMessage"})
-_MOST_PAGES: Final = 10
+_MOST_ITEMS: Final = 1000
+_MOST_PAGES: Final = 1000
 
 
 class TryLaterError(CustomerNlpError):
@@ -70,13 +72,39 @@ class RefusedError(CustomerNlpError):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call: words in braces are filled in, ``{all}`` with what is there already as well."""
+    """One call: words in braces are filled in.
+
+    ``{all}`` is what is there already with what is new, ``{rows}`` the same fields as a list.
+    """
 
     method: str
     path: str
-    body: Mapping[str, Any]
+    body: Any
     #: Where tags or fields that are there already are read: path, then their key in the answer.
     there: tuple[str, str] | None = None
+    #: Where ``{tag_id}`` is from.
+    tag: _NamedTag | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """A list that is given a page at a time."""
+
+    path: str
+    #: Where the answer has its items, and the word that asks for the next page.
+    items: str
+    after: tuple[str, ...]
+    #: The parameter that takes that word.
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class _NamedTag:
+    """How a tag is found, or made, that is attached by its id."""
+
+    #: Makes a tag; where none are listed, also gives the one of that name.
+    path: str
+    pages: _Pages | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +113,7 @@ class _Listing:
 
     #: The threads that a webhook's body speaks of.
     threads: Callable[[Any], Iterable[object]]
-    path: str
-    #: Where the answer has its messages, and the word that asks for the next page.
-    items: str
-    after: tuple[str, ...]
-    #: The parameter that takes that word.
-    page: str
+    pages: _Pages
     #: What `readers` take, with the thread's id and its messages.
     whole: Callable[[str, list[Any]], Any]
 
@@ -105,6 +128,10 @@ def _front_threads(body: Any) -> Iterator[object]:
     event = _at(body, ("payload",)) or body  # of an application; a rule sends the event itself
     if _at(event, ("target", "_meta", "type")) == "message":
         yield _at(event, ("conversation", "id"))
+
+
+def _front_pages(path: str) -> _Pages:
+    return _Pages(path, "_results", ("_pagination", "next"), "page_token")
 
 
 def _at(record: Any, keys: Iterable[str]) -> Any:
@@ -155,10 +182,11 @@ _APIS: Final[Mapping[str, _Api]] = {
         notes="/api/v2/tickets/{id}/conversations",
     ),
     # https://developers.intercom.com/docs/references/rest-api/api.intercom.io/conversations and
-    # intercom-client's AdminReplyConversationRequest (a tag is attached by its id there: set the
-    # attribute instead)
+    # …/tags (making a tag whose name is there gives that one)
     "intercom": _Api(
         {
+            "tag": _Call("POST", "/conversations/{id}/tags",
+                         {"id": "{tag_id}", "admin_id": "{agent}"}, tag=_NamedTag("/tags")),
             "note": _Call("POST", "/conversations/{id}/reply",
                           {"message_type": "note", "type": "admin", "admin_id": "{agent}",
                            "body": "{html}"}),
@@ -177,31 +205,43 @@ _APIS: Final[Mapping[str, _Api]] = {
         },
         notes="/conversations/v3/conversations/threads/{id}/messages?sort=-createdAt",
         listing=_Listing(
-            _hubspot_threads, "/conversations/v3/conversations/threads/{id}/messages", "results",
-            ("paging", "next", "after"), "after", lambda _, messages: {"results": messages},
+            _hubspot_threads,
+            _Pages("/conversations/v3/conversations/threads/{id}/messages", "results",
+                   ("paging", "next", "after"), "after"),
+            lambda _, messages: {"results": messages},
         ),
     ),
-    # https://developer.helpscout.com/mailbox-api/ and helpscout-api-php (tags are replaced as a
-    # whole; an update of fields erases all others)
+    # https://developer.helpscout.com/mailbox-api/ and helpscout-api-php (tags and fields are
+    # replaced as a whole)
     "helpscout": _Api(
         {
             "tag": _Call("PUT", "/v2/conversations/{id}/tags", {"tags": "{all}"},
                          there=("/v2/conversations/{id}", "tags")),
             "note": _Call("POST", "/v2/conversations/{id}/notes", {"text": "{html}"}),
+            "field": _Call("PUT", "/v2/conversations/{id}/fields", {"fields": "{rows}"},
+                           there=("/v2/conversations/{id}", "customFields")),
         },
         notes="/v2/conversations/{id}/threads",
     ),
-    # https://dev.frontapp.com/reference: list conversation messages, as two public mirrors of it
-    # have it; comments unchecked (tags go by id; an update of fields erases all others)
+    # https://dev.frontapp.com/reference and its github.com/frontapp/front-api-specs (fields are
+    # replaced as a whole)
     "front": _Api(
-        {"note": _Call("POST", "/conversations/{id}/comments", {"body": "{text}"})},
+        {
+            "tag": _Call("POST", "/conversations/{id}/tags", {"tag_ids": ["{tag_id}"]},
+                         tag=_NamedTag("/tags", _front_pages("/tags"))),
+            "note": _Call("POST", "/conversations/{id}/comments", {"body": "{text}"}),
+            "field": _Call("PATCH", "/conversations/{id}", {"custom_fields": "{all}"},
+                           there=("/conversations/{id}", "custom_fields")),
+        },
         notes="/conversations/{id}/comments",
         listing=_Listing(
-            _front_threads, "/conversations/{id}/messages", "_results", ("_pagination", "next"),
-            "page_token", lambda thread, messages: {"id": thread, "messages": messages},
+            _front_threads,
+            _front_pages("/conversations/{id}/messages"),
+            lambda thread, messages: {"id": thread, "messages": messages},
         ),
     ),
-    # https://developers.gorgias.com/reference/create-ticket-tags and …/create-ticket-message
+    # https://developers.gorgias.com/reference/create-ticket-tags, …/create-ticket-message and
+    # …/update-ticket-custom-field (one field; its body is the bare value)
     "gorgias": _Api(
         {
             "tag": _Call("POST", "/api/tickets/{id}/tags", {"names": ["{tag}"]}),
@@ -209,6 +249,7 @@ _APIS: Final[Mapping[str, _Api]] = {
                           {"channel": "internal-note", "via": "internal-note", "from_agent": True,
                            "public": False, "body_text": "{text}",
                            "sender": {"email": "{agent}"}}),
+            "field": _Call("PUT", "/api/tickets/{id}/custom-fields/{field}", "{value}"),
         },
         scheme="Basic",
         notes="/api/tickets/{id}/messages",
@@ -248,13 +289,16 @@ _APIS: Final[Mapping[str, _Api]] = {
         scheme="Token token=",
         notes="/api/v1/ticket_articles/by_ticket/{id}",
     ),
-    # https://api-docs.freescout.net (tags are replaced as a whole)
+    # https://api-docs.freescout.net (tags are replaced as a whole; fields are taken to be)
     "freescout": _Api(
         {
             "tag": _Call("PUT", "/api/conversations/{id}/tags", {"tags": "{all}"},
                          there=("/api/tags?conversationId={id}&pageSize=100", "_embedded.tags")),
             "note": _Call("POST", "/api/conversations/{id}/threads",
                           {"type": "note", "text": "{html}", "user": "{agent}"}),
+            "field": _Call("PUT", "/api/conversations/{id}/custom_fields",
+                           {"customFields": "{rows}"},
+                           there=("/api/conversations/{id}", "customFields")),
         },
         header="X-FreeScout-API-Key",
         scheme="",
@@ -424,10 +468,14 @@ class WriteBack:
                     return
             if call.there is not None:
                 path, key = call.there
-                there = _there(_asked(client, "GET", _path(path, known)), key)
-                known["all"] = _joined(there, value, connection.field)
-                if known["all"] == there:
+                read = _asked(client, "GET", _path(path, known))
+                there = (_fields_there if kind == "field" else _tags_there)(read, key)
+                joined = _joined(there, value, connection.field)
+                if joined == there:
                     return
+                known |= {"all": joined, "rows": _rows(joined)}
+            if call.tag is not None:
+                known["tag_id"] = _tag_id(client, call.tag, value)
             _asked(client, call.method, _path(call.path, known), json=_filled(call.body, known))
 
     def send(self, tenant: str, key: str, payload: bytes, *, now: datetime) -> None:
@@ -479,25 +527,14 @@ class WriteBack:
 
         Notes
         -----
-        Up to ten pages of a hundred messages. The next page is asked for at our own address: a
+        Up to a thousand messages. The next page is asked for at our own address: a
         token never follows a link.
         """
         connection, api = self.connections.get((tenant, platform)), _APIS[platform]
         if not (connection and connection.fetch and api.listing):
             raise RefusedError(f"Nothing is fetched from {platform} for this tenant any more.")
-        messages: list[Any] = []
-        asked: dict[str, str] = {"limit": "100"}
         with self._client(connection, api) as client:
-            for _ in range(_MOST_PAGES):
-                path = _path(api.listing.path, {"id": thread})
-                page = _record(_asked(client, "GET", path, params=asked))
-                messages += page.get(api.listing.items) or []
-                after = _at(page, api.listing.after)
-                if not isinstance(after, str) or not after:
-                    break
-                if "?" in after:
-                    after = parse_qs(urlsplit(after).query).get(api.listing.page, [""])[0]
-                asked[api.listing.page] = after
+            messages = [*islice(_listed(client, api.listing.pages, {"id": thread}), _MOST_ITEMS)]
         return api.listing.whole(thread, messages) if messages else None
 
     def _connection(self, tenant: str, platform: str) -> Connection:
@@ -672,21 +709,68 @@ def _filled(body: Any, known: Mapping[str, Any]) -> Any:
     if match is None:
         return body
     value = known[match[1]]
-    number = match[1] in ("id", "field", "agent") and value.isascii() and value.isdigit()
-    return int(value) if number else value
+    return _number(value) if match[1] in ("id", "field", "agent") else value
 
 
-def _there(answer: httpx.Response, key: str) -> dict[str, Any] | list[str]:
-    """Return the fields or the names of the tags that an answer holds."""
+def _number(word: str) -> int | str:
+    return int(word) if word.isascii() and word.isdigit() else word
+
+
+def _fields_there(answer: httpx.Response, key: str) -> dict[str, Any]:
+    """Return the fields that an answer holds, by their names or ids."""
+    found = _found(answer, key)
+    if isinstance(found, list) and all(isinstance(one, dict) for one in found):
+        # Help Scout and FreeScout list objects, empty ones among them.
+        return {str(one.get("id")): one["value"] for one in found
+                if one.get("value") not in (None, "")}  # fmt: skip
+    if isinstance(found, dict):
+        return found
+    raise _nothing(key)
+
+
+def _tags_there(answer: httpx.Response, key: str) -> list[str]:
+    """Return the names of the tags that an answer holds."""
     try:
-        found = _at(answer.json(), key.split("."))
-        if isinstance(found, dict):
-            return found
         # Help Scout and FreeScout list objects.
         return [one["tag" if "tag" in one else "name"] if isinstance(one, dict) else str(one)
-                for one in found]  # fmt: skip
-    except (ValueError, KeyError, TypeError):
-        raise RefusedError(f"The platform's answer has nothing under {key!r}.") from None
+                for one in _found(answer, key)]  # fmt: skip
+    except (KeyError, TypeError):
+        raise _nothing(key) from None
+
+
+def _found(answer: httpx.Response, key: str) -> Any:
+    return _at(_record(answer), key.split("."))
+
+
+def _nothing(key: str) -> RefusedError:
+    return RefusedError(f"The platform's answer has nothing under {key!r}.")
+
+
+def _tag_id(client: httpx.Client, tag: _NamedTag, name: str) -> str:
+    """Return the id of the tag of a name, which is made where it is missing."""
+    for one in _listed(client, tag.pages, {}) if tag.pages else ():
+        if isinstance(one, dict) and one.get("name") == name and one.get("id"):
+            return str(one["id"])
+    made = _record(_asked(client, "POST", tag.path, json={"name": name})).get("id")
+    if not made:
+        raise _nothing("id")
+    return str(made)
+
+
+def _listed(client: httpx.Client, pages: _Pages, known: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the items of all pages; the next one is asked for at our own address."""
+    asked = {"limit": "100"}
+    for _ in range(_MOST_PAGES):
+        page = _record(_asked(client, "GET", _path(pages.path, known), params=asked))
+        yield from page.get(pages.items) or []
+        after = _at(page, pages.after)
+        if not isinstance(after, str) or not after:
+            return
+        if "?" in after:
+            after = parse_qs(urlsplit(after).query).get(pages.page, [""])[0]
+        if not after or asked.get(pages.page) == after:
+            return
+        asked[pages.page] = after
 
 
 def _joined(
@@ -695,6 +779,12 @@ def _joined(
     if isinstance(there, dict):
         return there | {field: value}
     return there if value in there else [*there, value]
+
+
+def _rows(all_of_them: dict[str, Any] | list[str]) -> list[dict[str, Any]]:
+    if not isinstance(all_of_them, dict):
+        return []
+    return [{"id": _number(name), "value": value} for name, value in all_of_them.items()]
 
 
 def _record(answer: httpx.Response) -> dict[str, Any]:
