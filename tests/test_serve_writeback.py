@@ -201,6 +201,21 @@ def test_front_makes_a_tag_only_where_none_has_the_name() -> None:
     assert desk.bodies == [{"name": "next_call_now"}, {"tag_ids": ["tag_3"]}]
 
 
+def test_hubspot_has_the_field_in_the_ticket_of_the_thread() -> None:
+    thread = {"id": "35", "threadAssociations": {"associatedTicketId": "901"}}
+    desk = Platform(httpx.Response(200, json=thread))
+    connected("hubspot", desk, field="next").write("default", "hubspot", write("field", "retain"))
+    assert desk.asked[0].url.params["association"] == "TICKET"
+    assert (desk.asked[1].method, desk.asked[1].url.path) == (
+        "PATCH",
+        "/crm/v3/objects/tickets/901",
+    )
+    assert desk.bodies == [{"properties": {"next": "retain"}}]
+    desk = Platform(httpx.Response(200, json={"id": "35"}))
+    with pytest.raises(RefusedError, match="nothing under 'threadAssociations"):
+        connected("hubspot", desk).write("default", "hubspot", write("field"))
+
+
 def test_gorgias_takes_a_bare_value_for_one_field() -> None:
     desk = Platform()
     connected("gorgias", desk).write("default", "gorgias", write("field", "call_now"))

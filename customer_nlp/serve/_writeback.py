@@ -84,6 +84,8 @@ class _Call:
     there: tuple[str, str] | None = None
     #: Where ``{tag_id}`` is from.
     tag: _NamedTag | None = None
+    #: Where ``{ticket}`` is from, of a thread that belongs to one: path, then its key.
+    ticket: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +198,18 @@ _APIS: Final[Mapping[str, _Api]] = {
         notes="/conversations/{id}",
         needs=("agent",),
     ),
-    # https://developers.hubspot.com/docs/api-reference, "conversations inbox & messages v3",
-    # get and post …/threads/{threadId}/messages (threads have neither tags nor fields)
+    # https://developers.hubspot.com/docs/api-reference, "conversations inbox & messages v3" and
+    # …/guides/api/crm/objects/tickets (threads have neither tags nor fields, their tickets have
+    # properties)
     "hubspot": _Api(
         {
             "note": _Call("POST", "/conversations/v3/conversations/threads/{id}/messages",
                           {"type": "COMMENT", "text": "{text}"}),
+            "field": _Call("PATCH", "/crm/v3/objects/tickets/{ticket}",
+                           {"properties": {"{field}": "{value}"}},
+                           ticket=("/conversations/v3/conversations/threads/{id}"
+                                   "?association=TICKET",
+                                   "threadAssociations.associatedTicketId")),
         },
         notes="/conversations/v3/conversations/threads/{id}/messages?sort=-createdAt",
         listing=_Listing(
@@ -474,6 +482,11 @@ class WriteBack:
                 if joined == there:
                     return
                 known |= {"all": joined, "rows": _rows(joined)}
+            if call.ticket is not None:
+                path, key = call.ticket
+                known["ticket"] = _found(_asked(client, "GET", _path(path, known)), key)
+                if not known["ticket"]:
+                    raise _nothing(key)
             if call.tag is not None:
                 known["tag_id"] = _tag_id(client, call.tag, value)
             _asked(client, call.method, _path(call.path, known), json=_filled(call.body, known))
