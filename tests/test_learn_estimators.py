@@ -138,6 +138,8 @@ def test_classifiers_keep_scikit_learns_grammar(fitted):
     weight = np.where(y > 0, 1e-3, 1.0)
     again = clone(fitted).fit(rows, np.where(y > 0, "yes", "no"), sample_weight=weight)
     assert again.predict_proba(rows)[:, 1].mean() < p[:, 1].mean()
+    with pytest.raises(InvalidRecordError, match="got NaN"):
+        SignalClassifier().fit(["a", "b", "c", "d"], [0.0, 1.0, float("nan"), 1.0])
     with pytest.raises(ValueError, match="one class"):
         fitted.fit(rows, np.ones(len(rows)))
     with pytest.raises(ValueError, match="equally long"):

@@ -183,6 +183,12 @@ class _LabelFitter(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
                         f"The label {name} must have both answers; it has one.", field="y"
                     )
             return wanted
+        if wanted.dtype.kind == "f" and np.isnan(wanted).any():
+            raise InvalidRecordError(
+                "One label must be known for every row; got NaN. Leave those rows out, or give the "
+                "label as a column of a table.",
+                field="y",
+            )
         check_classification_targets(wanted)
         self.classes_ = np.unique(wanted)
         if len(self.classes_) < 2:
