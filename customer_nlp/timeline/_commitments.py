@@ -216,6 +216,8 @@ _CONTACT: Final = caseless(
 
 
 _MAX_LOOKAHEAD: Final = 40
+#: Log-odds of "broken" below which words before the due time tell that it is kept.
+_SURELY_KEPT: Final = -1.0
 #: Word on the day itself keeps a promise of word.
 _SAME_DAY: Final = timedelta(hours=10)
 
@@ -289,12 +291,14 @@ class _Followed:
     def _signs(self, said: Said, due: datetime) -> bool:
         """Whether the other side says before the due time that it came.
 
-        Words of arrival do; thanks do when they come nearer to the due time than to the promise,
+        Words of arrival do; others do when they come nearer to the due time than to the promise,
         for thanks given at once are for the promise.
         """
         if self._late(said, due):
-            came = said.count(CAME)
-            return came > 0 and came >= said.count(FAILED)
+            came, failed = said.count(CAME), said.count(FAILED)
+            if failed or came:
+                return came > 0 and came >= failed
+            return shipped_outcomes().odds({"their after": said}) < _SURELY_KEPT
         return said.has(ARRIVED) and not said.has(FAILED)
 
     def _late(self, said: Said, due: datetime) -> bool:

@@ -42,7 +42,7 @@ __all__ = ["HEADS", "build", "refit"]
 Floats = npt.NDArray[np.float32]
 
 NAME: Final = "en"
-VERSION: Final = "1.4.0"
+VERSION: Final = "1.4.1"
 #: Unlabelled texts that the linear part sees.
 POOL_TEXTS: Final = 20000
 #: How much a labelled text counts beside an unlabelled one.
@@ -75,7 +75,8 @@ def refit(out: Path, corpus: Corpus, soft: SoftLabels, heads: Iterable[str]) -> 
     folder = open_model(out)
     message = _message(corpus, examples(corpus), soft, anew=False)
     files = {**folder.files, **_head_files(message, corpus, heads)}
-    write_model(out, name=folder.name, version=folder.version, files=files, about=folder.manifest)
+    about = {**folder.manifest, "data_sha256": _hashes(corpus)}
+    write_model(out, name=folder.name, version=VERSION, files=files, about=about)
 
 
 def _message(corpus: Corpus, rows: Sequence[Example], soft: SoftLabels, *, anew: bool) -> _Message:
@@ -426,23 +427,26 @@ def _multinomial(x: Floats, labels: Sequence[str], names: Sequence[str]) -> tupl
 def _about(corpus: Corpus, rows: Sequence[Example]) -> dict[str, Any]:
     import sklearn
 
-    hashes = {
-        path.relative_to(corpus.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(corpus.root.rglob("*"))
-        if path.suffix in {".csv", ".jsonl", ".npz"} and "raw" not in path.parts
-    }
     return {
         "about": "English customer messages and threads; see README.md in this folder",
         "format_written": FORMAT,
         "language": "en",
         "examples": len(rows),
-        "data_sha256": hashes,
+        "data_sha256": _hashes(corpus),
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,
             "scikit-learn": sklearn.__version__,
         },
         "licence": "Apache-2.0",
+    }
+
+
+def _hashes(corpus: Corpus) -> dict[str, str]:
+    return {
+        path.relative_to(corpus.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(corpus.root.rglob("*"))
+        if path.suffix in {".csv", ".jsonl", ".npz"} and "raw" not in path.parts
     }
 
 
