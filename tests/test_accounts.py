@@ -54,6 +54,16 @@ def thread(*texts: str) -> Thread:
     return Thread("t", tuple(Message("customer", text, sent_at=AT) for text in texts))
 
 
+def test_the_last_wish_for_a_channel_counts():
+    mail = Fact("prefers", "e-mail please", at=AT.replace(year=2024))
+    phone = Fact("prefers", "rather by phone", at=AT.replace(year=2025))
+    assert check(CALL, Account(facts=frozenset({mail, phone}))).decision == "go"
+    letter = Fact("prefers", "letters", at=AT)
+    assert check(CALL, Account(facts=frozenset({mail, phone, letter}))).decision == "hold"
+    written = Contact("sales", "email", AT)
+    assert check(written, Account(facts=frozenset({mail}))).decision == "go"
+
+
 def test_a_happy_customer_with_nothing_open_is_called():
     result = check(CALL, Account(matters=(Matter(AT, open=False),)))
     assert (result.decision, result.reasons) == ("go", ("nothing_against_it",))
@@ -67,6 +77,7 @@ def test_a_happy_customer_with_nothing_open_is_called():
         (CALL, Account(matters=(Matter(AT, False, frustration=2),)), "hold", "recent_frustration"),
         (CALL, Account(matters=(Matter(AT, False, churn_risk=1),)), "hold", "recent_churn_sign"),
         (CALL, Account(facts=frozenset({Fact("do_not_call", "")})), "hold", "do_not_contact"),
+        (CALL, Account(facts=frozenset({Fact("prefers", "e-mail")})), "hold", "prefers_writing"),
         (CALL, Account(contacts=(CALL,) * 4), "hold", "too_often"),
         (
             Contact("sales", "phone", AT.replace(hour=22)),

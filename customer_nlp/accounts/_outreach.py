@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from customer_nlp.accounts._facts import Fact
@@ -18,6 +18,7 @@ REASONS: Final[Mapping[str, str]] = {
     "no_longer_owns": "they no longer own what the contact is about",
     "wrong_person": "the person we would contact has left",
     "do_not_contact": "they asked not to be contacted this way",
+    "prefers_writing": "they prefer to be written to",
     "open_problem": "a problem of theirs is still open",
     "recent_churn_sign": "they showed signs of leaving not long ago",
     "recent_frustration": "they were annoyed not long ago",
@@ -99,6 +100,8 @@ def _against(planned: Contact, account: Account, closed: Container[date]) -> Ite
         yield "wrong_person"
     if _refused(planned, account):
         yield "do_not_contact"
+    if planned.channel == "phone" and _prefers_writing(account, now):
+        yield "prefers_writing"
     past = [one for one in account.matters if one.at <= now]
     if any(one.open and not _asked_for(one, planned) for one in past):
         yield "open_problem"
@@ -151,6 +154,15 @@ def _refused(planned: Contact, account: Account) -> bool:
             if not later and (window is None or window.holds(local)):
                 refused.append(fact)
     return bool(refused)
+
+
+def _prefers_writing(account: Account, now: datetime) -> bool:
+    """Whether the last wish that names a channel is to be written to."""
+    wishes = [fact for fact in account.known("prefers", now)
+              if _WRITES.search(fact.value) or _CALLS.search(fact.value)]  # fmt: skip
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    last = max(wishes, key=lambda fact: (fact.at or long_ago, fact.value), default=None)
+    return last is not None and _CALLS.search(last.value) is None
 
 
 def _asked_for(matter: Matter, planned: Contact) -> bool:
@@ -314,6 +326,10 @@ _IN_VAIN: Final = re.compile(
 )
 _TITLES: Final = frozenset(
     {"Mr", "Mrs", "Ms", "Dr", "Miss", "Herr", "Frau", "Professor", "Captain"}
+)
+_WRITES: Final = re.compile(
+    r"\b(?:e-?mails?|mails?|text(?:s|ed)?|sms|letters?|writ\w+|post|chat|deaf|hard\sof\shearing)\b",
+    re.IGNORECASE,
 )
 _CALLS: Final = re.compile(
     r"\b(?:call|phone|telephone|ring|rung|evening|morning|afternoon)", re.IGNORECASE
