@@ -67,6 +67,8 @@ def test_conflicts_and_questions_are_counted_as_they_come() -> None:
 @pytest.mark.parametrize(
     ("text", "count"),
     [
+        ("Right, third time lucky, I hope.", 0),
+        ("Third time's the charm, they say.", 0),
         ("This is the third time I write.", 3),
         ("I have called you 5 times.", 5),
         ("I have contacted you on three occasions.", 3),

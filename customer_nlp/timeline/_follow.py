@@ -27,7 +27,8 @@ _UNITS: Final = (
 )  # fmt: skip
 _UNIT: Final = rf"(?:e-?mail|{'|'.join(_UNITS)})"
 _NTH: Final = Rule(
-    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b",
+    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)|({'|'.join(_WORDS)}))\s+(?:\w+\s+)?{_UNIT}\b"
+    r"(?!\s+lucky\b|(?:['’]s|\s+is)\s+(?:the|a)\s+charm\b)",
     flags=re.IGNORECASE,
 )
 _TIMES: Final = Rule(
