@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_nlp import actions, timeline
-from customer_nlp.accounts import Account, Contact, OutreachCheck, check
 from customer_nlp.artifacts import ModelFolder, model_path, open_model
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.errors import InvalidRecordError
@@ -50,6 +49,7 @@ from customer_nlp.signals import (
 from customer_nlp.text import segment
 
 if TYPE_CHECKING:
+    from customer_nlp.accounts import Account, Contact, OutreachCheck
     from customer_nlp.readers import OnError
 
 __all__ = ["Analyzer", "as_thread", "load"]
@@ -481,6 +481,8 @@ class Analyzer:
         InvalidRecordError
             For a date or a fact that is none.
         """
+        from customer_nlp.accounts import Account, Contact, check
+
         for name, value, kind in (("planned", planned, Contact), ("account", account, Account)):
             if not isinstance(value, kind | Mapping):
                 raise InvalidRecordError(

@@ -9,7 +9,6 @@ import dataclasses
 import heapq
 import json
 import math
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,6 +111,8 @@ class Policy:
         InvalidRecordError
             For a key or a value that a policy does not have.
         """
+        import tomllib
+
         source = Path(path)
         parse: Callable[[str], Any] = json.loads if source.suffix == ".json" else tomllib.loads
         try:

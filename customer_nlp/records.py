@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from customer_nlp.codebook import ACTIONS, CHANNELS, FINDINGS, MAX_GRADE, ROLES, SIGNALS, TIMINGS
 from customer_nlp.errors import InvalidRecordError
-from customer_nlp.markup import analysis_html, review_html, thread_html
 
 __all__ = [
     "ABSTENTIONS",
@@ -594,6 +593,8 @@ class Thread:
 
     def _repr_html_(self) -> str:
         """Show the turns in a notebook: the one place where a thread's text is shown."""
+        from customer_nlp.markup import thread_html
+
         return thread_html(self.to_dict())
 
     def __repr__(self) -> str:
@@ -749,6 +750,8 @@ class Review:
 
     def _repr_html_(self) -> str:
         """Show the draft in a notebook, with what each finding rests on marked."""
+        from customer_nlp.markup import review_html
+
         return review_html(self.to_dict(), self.draft)
 
 
@@ -1159,6 +1162,8 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         """Show in a notebook what to do and why, with the words marked."""
+        from customer_nlp.markup import analysis_html
+
         return analysis_html(self.to_dict())
 
     def __repr__(self) -> str:

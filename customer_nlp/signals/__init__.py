@@ -13,7 +13,6 @@ from customer_nlp.artifacts import ModelFolder
 from customer_nlp.calibration import cumulative, sigmoid
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE, SIGNALS
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
-from customer_nlp.markup import MAX_ROWS, table_html
 from customer_nlp.records import Evidence
 from customer_nlp.signals._evidence import Question, find_evidence
 from customer_nlp.signals._messages import ScoredMessage, score_messages
@@ -96,6 +95,8 @@ class SignalTable:
 
     def _repr_html_(self) -> str:
         """Show the first messages in a notebook; no text is known here."""
+        from customer_nlp.markup import MAX_ROWS, table_html
+
         rows, grades = self.probability[:MAX_ROWS].tolist(), self.grade[:MAX_ROWS].tolist()
         return table_html(self.names, rows, grades, len(self))
 
