@@ -280,6 +280,8 @@ class _Scorer:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
+            # what is left to do is done here, and needs the memory
+            pool.shutdown(wait=True, kill_workers=True)
         except BrokenProcessPool as error:
             raise SourceError(
                 "A worker process ended before its time, perhaps for want of memory. Run with "
