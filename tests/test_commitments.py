@@ -35,6 +35,8 @@ def at(month: int, day: int, hour: int = 17, minute: int = 0) -> datetime:
     [
         ("You'll have it by Friday.", at(3, 6)),
         ("We'll refund it this week.", at(3, 6)),
+        ("If you send the form by Friday we will refund you next week.", at(3, 13)),
+        ("When the depot writes on Friday we'll write to you by Monday noon.", at(3, 9, 12)),
         ("I'll call you back this afternoon.", at(3, 3)),
         ("It will be delivered on Monday afternoon.", at(3, 9)),
         ("I'll mail you tomorrow with what I see.", at(3, 4)),

@@ -132,6 +132,10 @@ _NOT_THEIRS: Final = caseless(
     r"\b(?:cancel|switch|leav|complain|ombudsman|lawyer|solicitor|court|dispute|elsewhere|miss"
     r"|lose|need|want|wait)\w*",
 )
+#: A clause that begins with what something depends on.
+_DEPENDS: Final = caseless(
+    r"\W*(?:if|when|once|after|as\ssoon\sas|unless|until|because|since|as)\b"
+)
 _MAX_THEIR_CHARS: Final = 160
 #: A second thing promised in one breath: "I'll ask the desk and send you … by noon".
 _PROMISED: Final = caseless(rf"\b(?:I|we){_WILL}\s")
@@ -460,7 +464,15 @@ class _Sentence:
         for one in pair if pair[0] is not pair[1] else pair[:1]:
             seen = _Clause.of(text, self.words.ends[one.last - 1] - left, going_on=going_on)
             weighed.append((*seen.strength(one, finish - begin), one, seen))
-        strength, offset, moment, seen = max(weighed, key=lambda one: one[0])
+        # "if the form is here by Friday, we will refund you next week": the time behind counts
+        depends = _DEPENDS.match(text) is not None
+        strength, offset, moment, seen = max(
+            weighed,
+            key=lambda one: (
+                one[0],
+                depends and self.words.starts[one[2].first] >= left + one[1],
+            ),
+        )
         due = self._due(_sharpened(moment, self.moments))
         signs = [f"strength {strength}", f"clause {min(number, 2)}", *seen.signs()]
         signs += self._of_place(moment, finish - begin, due)
