@@ -17,7 +17,7 @@ from customer_nlp.records import COMMITMENT_STATES, Commitment, Message, Zone
 from customer_nlp.timeline import _undertakings
 from customer_nlp.timeline._commitments import commitments, follow
 from customer_nlp.timeline._dates import Words, business_days, find_moments, public_holidays
-from customer_nlp.timeline._outcomes import shipped_outcomes, signs_of
+from customer_nlp.timeline._outcomes import denied, shipped_outcomes, signs_of
 
 SENT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)  # a Tuesday
 
@@ -176,6 +176,24 @@ def test_a_cause_with_a_later_date_tells_of_the_delay(word: str) -> None:
     assert states(PROMISE, turn("agent", word, at(3, 5)))[0] == "told_in_advance"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "It is 3pm on Saturday and nobody has come. I took the day off.",
+        "No one came.",
+        "The table never showed up.",
+        "Nothing has arrived.",
+        "It has not been delivered.",
+        "Your men didn't turn up yesterday and I took a day off work for it.",
+        "Still waiting.",
+        "No van, no call.",
+    ],
+)
+def test_plain_words_that_it_did_not_come_are_believed(words: str) -> None:
+    assert states(PROMISE, turn("customer", words, at(3, 7, 15))) == ["broken"]
+    assert states(PROMISE, turn("customer", words, at(3, 6, 16))) != ["kept"]
+
+
 def test_a_word_of_arrival_denied_is_no_arrival() -> None:
     assert states(PROMISE, turn("customer", "The table never came.", at(3, 6, 10))) != ["kept"]
     assert states(PROMISE, turn("customer", "The refund landed today.", at(3, 6, 10))) == ["kept"]
@@ -289,7 +307,8 @@ def test_the_model_is_fitted_on_what_the_timeline_follows(messages: list[Message
         assert followed.state(now, 0.0) == one.state
         weighed = shipped_outcomes()
         each = (weighed.signs.get(name, 0.0) * at for name, at in signs_of(followed.sequel).items())
-        assert weighed.odds(followed.sequel) == pytest.approx(weighed.bias + sum(each))
+        whole_odds = weighed.bias + denied(followed.sequel) + sum(each)
+        assert weighed.odds(followed.sequel) == pytest.approx(whole_odds)
 
 
 def test_outcomes_are_fitted_alike_each_time_and_not_on_test() -> None:

@@ -17,6 +17,7 @@ from customer_nlp.timeline._dates import public_holidays
 from customer_nlp.timeline._outcomes import (
     ARRIVED,
     CAME,
+    DENIED,
     DOUBT,
     FAILED,
     OWNED_UP,
@@ -294,6 +295,8 @@ class _Followed:
         Words of arrival do; others do when they come nearer to the due time than to the promise,
         for thanks given at once are for the promise.
         """
+        if said.has(DENIED):
+            return False
         if self._late(said, due):
             came, failed = said.count(CAME), said.count(FAILED)
             if failed or came:

@@ -22,6 +22,7 @@ from customer_nlp.text import Rule, caseless, word_keys
 __all__ = [
     "ARRIVED",
     "CAME",
+    "DENIED",
     "DOUBT",
     "FAILED",
     "OUTCOMES",
@@ -29,6 +30,7 @@ __all__ = [
     "Outcomes",
     "Said",
     "Slot",
+    "denied",
     "shipped_outcomes",
     "signs_of",
 ]
@@ -40,7 +42,27 @@ Slot = Literal["our before", "our after", "their before", "their after"]
 _SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
 
 
-_TRULY: Final = r"(?<!never\s)(?<!not\s)(?<!n['’]t\s)"
+_TRULY: Final = (
+    r"(?<!never\s)(?<!not\s)(?<!n['’]t\s)(?<!nobody\s)(?<!no\sone\s)(?<!no-one\s)(?<!nothing\s)"
+    r"(?<!none\s)"
+)
+_DONE: Final = (
+    r"(?:c[ao]me|arrived?|turn(?:ed)?\sup|show(?:n|ed)?(?:\sup)?|appear(?:ed)?|call(?:ed)?|r[aiu]ng"
+    r"|phoned?|writ(?:e|ten)|wrote|e?-?mailed|texted|heard?|receiv(?:e|ed)|got(?:ten)?|happen(?:ed)?"
+    r"|been\s(?:here|in\stouch|back|delivered|refunded|credited|paid|sent|fixed|done)|shipped"
+    r"|deliver(?:ed)?|repl(?:y|ied)|answer(?:ed)?|credited|refunded|reached)"
+)
+#: Plain words that it did not come, which the written threads mostly avoid: a rule of its own.
+DENIED: Final = caseless(
+    r"\b(?:nobody|no-?\s?one|nothing|never|none)\s(?:has\s|had\s|have\s|ever\s|yet\s|at\sall\s"
+    rf"|else\s|from\s\w+\s)?{_DONE}\b",
+    rf"(?:\bnot|n['’]t)\s(?:yet\s|even\s|ever\s)?{_DONE}\b",
+    r"\bstill\s(?:no\b|nothing\b|waiting\b)",
+    r"^\W*(?:no|not\sa|not\sone)\s(?:\w+\s)?(?:calls?|van|driver|word|e?-?mail|parcel|technician"
+    r"|engineer|refund|money|reply|answer|text)\b",
+)  # fmt: skip
+#: What they count for "broken", in log-odds.
+_DENIED_ODDS: Final = 4.0
 #: A customer's words after the due time: it did not come …
 FAILED: Final = caseless(
     r"\b(?:no|not\sa|not\sone|zero)\s(?:\w+\s)?(?:calls?|van|driver|report|text|texts|word|sign"
@@ -182,8 +204,15 @@ def signs_of(sequel: Mapping[Slot, Said]) -> dict[str, float]:
     """Name all that followed a promise shows."""
     found = dict.fromkeys(_of_order(sequel), 1.0)
     for slot, said in sequel.items():
-        found |= said.signs(slot)
+        for name, value in said.signs(slot).items():  # a word may stand in both slots of a side
+            found[name] = found.get(name, 0.0) + value
     return found
+
+
+def denied(sequel: Mapping[Slot, Said]) -> float:
+    """Return what plain words behind the due time count for "broken", in log-odds."""
+    after = sequel.get("their after")
+    return _DENIED_ODDS if after is not None and after.count(DENIED, _VERDICT_CHARS) else 0.0
 
 
 def _of_order(sequel: Mapping[Slot, Said]) -> Iterator[str]:
@@ -214,7 +243,11 @@ class Outcomes:
     def odds(self, sequel: Mapping[Slot, Said]) -> float:
         """Return the log-odds that a promise, due by now, is broken."""
         odds = self.bias + sum(self.signs.get(name, 0.0) for name in _of_order(sequel))
-        return odds + sum(said.odds(slot, self.signs) for slot, said in sequel.items())
+        return (
+            odds
+            + denied(sequel)
+            + sum(said.odds(slot, self.signs) for slot, said in sequel.items())
+        )
 
 
 @cache
