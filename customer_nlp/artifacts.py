@@ -335,6 +335,7 @@ def write_model(
         data = files[file_name]
         (folder / file_name).write_bytes(data)
         listed[file_name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest = {"format": FORMAT, "name": name, "version": version, **about, "files": listed}
+    # `about` may be the manifest of an earlier folder: what is written now goes before
+    manifest = {**about, "format": FORMAT, "name": name, "version": version, "files": listed}
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")

@@ -53,6 +53,12 @@ def test_arrays_come_back(folder: Path):
     assert repr(model) == "ModelFolder(name='mini', version='0.1')"
 
 
+def test_what_is_written_now_goes_before_the_manifest_of_an_earlier_folder(folder: Path):
+    before = open_model(folder)
+    write_model(folder, name="mini", version="0.2", files=before.files, about=before.manifest)
+    assert open_model(folder).version == "0.2"
+
+
 def test_equal_arrays_give_equal_bytes():
     arrays = {"b": np.ones(3, np.float16), "a": np.ones((2, 2), np.int64)}
     assert dump_arrays(arrays) == dump_arrays(dict(reversed(arrays.items())))

@@ -33,6 +33,8 @@ def thread(*turns: tuple[str, str]) -> list[Message]:
         ("date", "Your appointment is on Tuesday at 10.", "Your appointment is on Thursday at 10."),
         ("state", "The adapter works with model B.", "The adapter does not work with model B."),
         ("date", "Your contract ends on 31 March.", "The contract runs until 30 June."),
+        ("state", "Your mower is still under warranty.", "This one is no longer under warranty."),
+        ("state", "We have issued your refund today.", "No refund is due on this booking."),
     ],
 )  # fmt: skip
 def test_two_statements_that_exclude_each_other(kind: str, first: str, second: str) -> None:
@@ -70,6 +72,17 @@ def test_a_question_may_be_a_statement() -> None:
         )
     )
     assert one.question.text == "I would like to know why I was charged twice."
+
+
+def test_a_greeting_is_no_statement() -> None:
+    [one] = conflicts(
+        thread(
+            ("agent", "Hello Rosa Brandt,\n\nthe plate is made of steel."),
+            ("agent", "Hello Rosa Brandt,\n\nthe plate is made of oak."),
+            ("customer", "Hello, Rosa Brandt again: one of you says steel, one of you says oak?"),
+        )
+    )
+    assert one.first.text == "the plate is made of steel."
 
 
 def test_only_our_side_contradicts_itself() -> None:

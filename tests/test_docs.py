@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+import customer_nlp
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -156,3 +158,4 @@ def test_the_card_holds_figures():
     figures = card.split("figures: begin")[1].split("figures: end")[0]
     assert "average precision" in figures
     assert "`primary` right" in figures
+    assert f"Model `{customer_nlp.load().model}`." in figures, "make card"

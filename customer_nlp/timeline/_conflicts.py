@@ -99,6 +99,12 @@ _STATES: Final = tuple(
             r"|\bnot\sguaranteed\b|\battended\b[^.!?\n]{0,60}\bnot\sready\b",
         ),
         (
+            r"\b(?:(?:is|are)\s(?:still\s|fully\s)?(?:under|in|within)\s(?:\w+\s)?"
+            r"(?:warranty|guarantee)|(?:warranty|guarantee)\s(?:\w+\s)?covers)\b",
+            r"\b(?:out\sof\s(?:warranty|guarantee)|(?:no\slonger|not)\s(?:\w+\s){0,2}(?:warranty"
+            r"|guarantee)|(?:warranty|guarantee)\s(?:has\s)?(?:expired|ended|lapsed|is\sover))\b",
+        ),
+        (
             r"\b(?:is|are)\s(?:\w+\s)?in\sstock\b",
             r"\b(?:out\sof\sstock|sold\sout|discontinued|no\slonger\savailable)\b",
         ),
@@ -109,9 +115,10 @@ _STATES: Final = tuple(
             r"\sleft|no\saccess|gain\saccess|delivered\sand\ssigned)\b",
         ),
         (
-            r"\b(?:refund\s(?:was|has\sbeen)\s(?:sent|processed|approved|issued)|will\sbe"
+            r"\b(?:refund\s(?:was|has\sbeen)\s(?:sent|processed|approved|issued)"
+            r"|(?:sent|processed|approved|issued)\s(?:your|the|a)\s(?:full\s)?refund|will\sbe"
             r"\s(?:credited|refunded)|have\sit\srefunded)\b",
-            r"\b(?:nothing\sto\srefund|no\s(?:credit|refund)\swas|pending\sapproval|refund"
+            r"\b(?:nothing\sto\srefund|no\s(?:credit|refund)\s(?:was|is\sdue)|pending\sapproval|refund"
             r"\s(?:has\snot|was\snot|hasn['’]t|is\snot))\b",
         ),
         (
@@ -389,7 +396,8 @@ class _Reply:
         """Return the sentence that shares most words with a complaint, and how many."""
         text = self._message.text
         shared = [
-            (len(_content(text[start:end]) & words), -start, end) for start, end in self.sentences()
+            (len(_content(_GREETING.sub("", text[start:end])) & words), -start, end)
+            for start, end in self.sentences()
         ]
         count, start, end = max(shared, default=(0, 0, 0))
         return Evidence(-start, end, text[-start:end], self._message.id), count

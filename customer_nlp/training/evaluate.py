@@ -363,7 +363,7 @@ def card(corpus: Corpus, analyzer: Analyzer, *, split: str, peers: bool) -> str:
     """Return all tables as Markdown."""
     rows = [row for row in examples(corpus) if row.source != "agent"]
     chosen = [row for row in rows if row.split == split]
-    lines = list(message_lines(analyzer, chosen))
+    lines = [f"Model `{analyzer.model}`.", "", *message_lines(analyzer, chosen)]
     lines += ["", *thread_lines(analyzer, [one for one in corpus.threads if one.split == split])]
     lines += ["", name_line(analyzer)]
     if peers:
