@@ -27,6 +27,7 @@ from customer_nlp.timeline import Facts, Participants, Timeline, bounced
 
 __all__ = [
     "FEATURES",
+    "VERDICTS",
     "Advice",
     "Demand",
     "Leaning",
@@ -40,6 +41,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 
+#: What a reply of ours is judged by: each finding, then whether there is any.
+VERDICTS: Final = (*FINDINGS, "any")
 _GRADED: Final = tuple(f"{name}>={grade}" for name in CORE_SIGNALS for grade in (1, 2, 3))
 HIDDEN_WIDTH: Final = 64
 _EPSILON: Final = 1e-4
@@ -59,6 +62,10 @@ FEATURES: Final[Mapping[str, str]] = (
     | {f"sum.{cue}": f"before.{cue}" for cue in ("repeat_contact", "waiting", "product_fault")}
     | {f"reply.{finding}": f"reply.{finding}" for finding in FINDINGS}
     | {f"replies.{finding}": f"replies.{finding}" for finding in FINDINGS}
+    | {f"verdict.{finding}": f"reply.{finding}" for finding in FINDINGS}
+    | {"verdict.any": "reply_fell_short"}
+    | {f"verdicts.{finding}": f"replies.{finding}" for finding in FINDINGS}
+    | {"verdicts.any": "replies_fell_short"}
     | {
         "both.confusion": "confusion_survived",
         "both.frustration": "annoyed_again",
@@ -104,6 +111,8 @@ _INDEX: Final = {name: i for i, name in enumerate(_NAMES)}
 #: Places of what stands in a row, and of the sums that are kept of cues.
 _REPLY_FINDINGS: Final = _INDEX[f"reply.{FINDINGS[0]}"]
 _REPLIES: Final = _INDEX[f"replies.{FINDINGS[0]}"]
+_VERDICT: Final = _INDEX[f"verdict.{VERDICTS[0]}"]
+_VERDICTS: Final = _INDEX[f"verdicts.{VERDICTS[0]}"]
 _REPLY_HIDDEN: Final = _INDEX["reply_hidden.0"]
 _HIDDEN: Final = _INDEX["hidden.0"]
 _AT: Final = {name: i for i, name in enumerate((*_GRADED, *CUES))}
@@ -132,6 +141,8 @@ class Turn:
         When.
     joined : bool
         Somebody on the customer's side was copied in here.
+    verdict : ndarray of shape (11,)
+        Of a reply of ours: P(verdict | the thread so far), in the order of `VERDICTS`.
     """
 
     role: str
@@ -143,6 +154,7 @@ class Turn:
     questions: int = 0
     sent_at: datetime | None = None
     joined: bool = False
+    verdict: Floats = field(default_factory=lambda: np.zeros(len(VERDICTS), np.float32))
 
 
 @dataclass(slots=True)
@@ -172,6 +184,7 @@ class ThreadFeatures:
     _sum: Floats = field(default_factory=lambda: np.zeros(len(_GRADED) + len(CUES), np.float32))
     _reply: Turn | None = None
     _replies: Floats = field(default_factory=lambda: np.zeros(len(FINDINGS), np.float32))
+    _verdicts: Floats = field(default_factory=lambda: np.zeros(len(VERDICTS), np.float32))
 
     def add(self, turn: Turn) -> None:
         """Take one more turn into account."""
@@ -182,6 +195,7 @@ class ThreadFeatures:
         elif turn.role == "agent":
             if self._reply is not None:
                 self._replies = np.maximum(self._replies, self._reply.findings)
+                self._verdicts = np.maximum(self._verdicts, self._reply.verdict)
             self._reply, self._unanswered = turn, 0
             self._agent += 1
             self._answered_at = turn.sent_at
@@ -266,7 +280,9 @@ class ThreadFeatures:
         if self._reply is not None:
             out[_REPLY_FINDINGS : _REPLY_FINDINGS + len(FINDINGS)] = self._reply.findings
             out[_REPLY_HIDDEN : _REPLY_HIDDEN + HIDDEN_WIDTH] = self._reply.hidden
+            out[_VERDICT : _VERDICT + len(VERDICTS)] = self._reply.verdict
         out[_REPLIES : _REPLIES + len(FINDINGS)] = self._replies
+        out[_VERDICTS : _VERDICTS + len(VERDICTS)] = self._verdicts
         out[_HIDDEN : _HIDDEN + HIDDEN_WIDTH] = now.hidden
         _put(out, self._products(said) | self._facts(now))
         _tell(out, self.timeline.facts(now.sent_at))
@@ -333,10 +349,13 @@ def _tell(out: Floats, facts: Facts) -> None:
     _put(out, values)
 
 
-def observe(features: ThreadFeatures, scored: ScoredMessage) -> None:
-    """Take the next scored message of a thread into account; changes `features` in place."""
+def observe(features: ThreadFeatures, scored: ScoredMessage, verdict: Floats | None = None) -> None:
+    """Take the next scored message into account; changes `features` in place.
+
+    The timeline has read the message before, since a reply of ours is judged in its light:
+    `verdict` is what came of that, one probability for each of `VERDICTS`.
+    """
     message = scored.message
-    features.timeline.add(message)
     joined = features.participants.joins(message)
     if message.role == "agent":
         features.own_ids.add(message.id)
@@ -355,8 +374,12 @@ def observe(features: ThreadFeatures, scored: ScoredMessage) -> None:
             questions=scored.text.count("?"),
             sent_at=message.sent_at,
             joined=joined,
+            verdict=_UNJUDGED if verdict is None else verdict,
         )
     )
+
+
+_UNJUDGED: Final = np.zeros(len(VERDICTS), np.float32)
 
 
 def _log_hours(start: datetime | None, end: datetime | None) -> float:
@@ -764,6 +787,8 @@ _OTHER: Final[Mapping[str, str]] = {
     "waited": "the customer has waited long for an answer",
     "contacts_without_solution": "the customer wrote several times without a solution",
     "slow_reply": "much time has passed since our last reply",
+    "reply_fell_short": "our last reply fell short",
+    "replies_fell_short": "an earlier reply of ours fell short",
 }
 
 

@@ -39,7 +39,7 @@ from customer_nlp.records import (
     Unanswered,
     utc,
 )
-from customer_nlp.review import Judgement, Observed, Reading, Reviewer
+from customer_nlp.review import Judgement, Observed, Reading, Reply, Reviewer, read_replies
 from customer_nlp.signals import (
     ScoredMessage,
     SignalModel,
@@ -144,7 +144,7 @@ class Analyzer:
         self.model = f"{folder.name}-{folder.version}"
         self._signals = SignalModel(folder)
         self._recommender = actions.Recommender(folder)
-        self._reviewer = Reviewer.of(folder, self._signals)
+        self._reviewer = Reviewer.of(folder)
 
     def signals(self, texts: Sequence[str]) -> SignalTable:
         """Score texts as customer messages.
@@ -332,7 +332,7 @@ class Analyzer:
             ``add(message)`` gives the analysis of the thread with it.
         """
         channel = thread.channel if isinstance(thread, Thread) else None
-        start = partial(_Walk, self._recommender, closed=timeline.public_holidays(holidays))
+        start = partial(self._walk, closed=timeline.public_holidays(holidays))
         return Follow(self, as_thread(thread), channel, start, self._steps)
 
     def _analyze_batch(
@@ -341,10 +341,17 @@ class Analyzer:
         messages = [message for thread in threads for message in thread.messages]
         alone = score_messages(self._signals, messages)
         ends = accumulate(len(thread) for thread in threads)
-        by_thread = [alone[end - len(t) : end] for t, end in zip(threads, ends, strict=True)]
+        replies = self._replies(alone)
         steps: list[_Step] = []
-        for thread, scored in zip(threads, by_thread, strict=True):
-            steps += self._walk(thread, scored, _asked(scored, every_turn=every_turn), question)
+        for thread, end in zip(threads, ends, strict=True):
+            scored, walk = alone[end - len(thread) : end], self._walk(thread, question.closed)
+            asked = _asked(scored, every_turn=every_turn)
+            steps += [
+                walk.step(one, reply, question if index in asked else None)
+                for index, (one, reply) in enumerate(
+                    zip(scored, replies[end - len(thread) : end], strict=True)
+                )
+            ]
         shown = iter(self._shown(steps))
         told = iter(steps)
         for thread in threads:
@@ -357,34 +364,24 @@ class Analyzer:
     def _steps(self, walk: _Walk, messages: Sequence[Message]) -> Iterator[tuple[_Step, _Shown]]:
         """Score messages and go on with them; what was seen before is not looked at again."""
         scored = score_messages(self._signals, messages)
-        steps = [walk.step(one, None) for one in scored]
+        replies = self._replies(scored)
+        steps = [walk.step(one, reply, None) for one, reply in zip(scored, replies, strict=True)]
         return zip(steps, self._shown(steps), strict=True)
 
-    def _walk(
-        self,
-        thread: Thread,
-        scored: Sequence[ScoredMessage],
-        asked: Container[int] = (),
-        question: _Question | None = None,
-    ) -> Iterator[_Step]:
-        """Go once through a thread and judge each customer turn in the light of those before.
+    def _walk(self, thread: Thread, closed: Container[date] = ()) -> _Walk:
+        """Start going through a thread."""
+        return _Walk(self._recommender, self._reviewer, thread, closed)
 
-        The steps at the places `asked` carry what is true of the thread there.
-        """
-        closed = () if question is None else question.closed
-        walk = _Walk(self._recommender, thread, closed=closed)
-        for index, one in enumerate(scored):
-            yield walk.step(one, question if index in asked else None)
+    def _replies(self, scored: Sequence[ScoredMessage]) -> Sequence[Reply | None]:
+        """Read our replies for review, all in one pass; old folders review nothing."""
+        if self._reviewer is None:
+            return [None] * len(scored)
+        return read_replies(self._signals, scored)
 
     def _shown(self, steps: Sequence[_Step]) -> list[_Shown]:
         """Say what each message shows, with the words, for many messages in one pass."""
         scored = [step.scored for step in steps]
-        judged: Sequence[Judgement | None] = [None] * len(steps)
-        if self._reviewer is not None:
-            judged = self._reviewer.judge([step.observed for step in steps])
-        names = [
-            [] if ours else self._names(step) for step, ours in zip(steps, judged, strict=True)
-        ]
+        names = [[] if step.judged else self._names(step) for step in steps]
         asked = [i for i, wanted in enumerate(names) if wanted]
         found = self._signals.evidence(
             [scored[i].text for i in asked],
@@ -395,10 +392,10 @@ class Analyzer:
         for i, spans in zip(asked, found, strict=True):
             words[i] = {name: scored[i].relocated(of_name) for name, of_name in spans.items()}
         return [
-            _Shown(_message_analysis(one, wanted, said, self._own(one)), said)
-            if ours is None
-            else _reply(one, ours)
-            for one, wanted, said, ours in zip(scored, names, words, judged, strict=True)
+            _Shown(_message_analysis(step.scored, wanted, said, self._own(step.scored)), said)
+            if step.judged is None
+            else _reply(step.scored, step.judged)
+            for step, wanted, said in zip(steps, names, words, strict=True)
         ]
 
     def _names(self, step: _Step) -> list[str]:
@@ -448,8 +445,10 @@ class Analyzer:
         scored = score_messages(self._signals, whole.messages)
         reading = Reading()
         for one in scored[:-1]:
-            reading.add(one, wanted=False)
-        step = _Step(scored[-1], reading.add(scored[-1]), in_context=False, calls=False, view=None)
+            reading.add(one)
+        [said] = self._replies(scored[-1:])
+        judged = _judged(self._reviewer, reading.add(scored[-1], said))
+        step = _Step(scored[-1], judged, in_context=False, calls=False, view=None)
         [shown] = self._shown([step])
         return Review(shown.analysis.findings, draft)
 
@@ -593,20 +592,26 @@ class _Walk:
     """Goes through a thread message by message; each costs the same however long the thread is."""
 
     def __init__(
-        self, recommender: actions.Recommender, thread: Thread, *, closed: Container[date] = ()
+        self,
+        recommender: actions.Recommender,
+        reviewer: Reviewer | None,
+        thread: Thread,
+        closed: Container[date],
     ) -> None:
         self._recommender = recommender
+        self._reviewer = reviewer
         self._features = actions.ThreadFeatures(thread.channel, timeline.Timeline(closed))
         self._events = thread.events
         self._vector: npt.NDArray[np.float32] | None = None
         self._reading = Reading(self._features.timeline.conflicts)
 
-    def step(self, one: ScoredMessage, question: _Question | None) -> _Step:
+    def step(self, one: ScoredMessage, reply: Reply | None, question: _Question | None) -> _Step:
         """Judge the next message in the light of those before; with a question, of the thread."""
         features = self._features
-        actions.observe(features, one)
+        features.timeline.add(one.message)
         # what was said counts as it is alone, which is how a reply of ours is set beside it
-        observed = self._reading.add(one)
+        judged = _judged(self._reviewer, self._reading.add(one, reply))
+        actions.observe(features, one, None if judged is None else judged.row)
         in_context, calls = False, False
         if one.message.role == "customer" and one.scores is not None:
             self._vector = self._recommender.leaning.told(features.vector())
@@ -620,7 +625,7 @@ class _Walk:
             )
             calls = calls and not features.timeline.no_calls
         return _Step(
-            one, observed, in_context, calls, None if question is None else self.view(question)
+            one, judged, in_context, calls, None if question is None else self.view(question)
         )
 
     def view(self, question: _Question) -> _View:
@@ -651,6 +656,10 @@ class _Walk:
         )
 
 
+def _judged(reviewer: Reviewer | None, observed: Observed | None) -> Judgement | None:
+    return None if reviewer is None or observed is None else reviewer.judge(observed)
+
+
 _FRUSTRATION: Final = CORE_SIGNALS.index("frustration")
 
 
@@ -669,11 +678,11 @@ def _asked(scored: Sequence[ScoredMessage], *, every_turn: bool) -> frozenset[in
 class _Step:
     """One message in its place in the thread; ``view`` where an analysis is asked for.
 
-    ``observed`` is a reply of ours beside what was said before it.
+    ``judged`` is what is said of a reply of ours.
     """
 
     scored: ScoredMessage
-    observed: Observed | None
+    judged: Judgement | None
     in_context: bool
     calls: bool
     view: _View | None
@@ -862,6 +871,12 @@ class _Story:
         for concept, name in actions.FROM_NOW.items():
             if f"now.{name}" in live:
                 live[concept] = live[f"now.{name}"]
+        for concept, words in (
+            ("reply_fell_short", self._reply),
+            ("replies_fell_short", self._replies),
+        ):
+            if words:
+                live[concept] = tuple(one for found in words.values() for one in found)
         return live | dict.fromkeys(view.concepts, ())
 
 

@@ -436,6 +436,13 @@ def test_second_readings_are_of_labelled_messages(labels, messages):
     assert turns <= {message["id"] for message in messages}
 
 
+def test_replies_read_again_stand_beside_their_labels(messages):
+    shown = {message["id"]: message["findings"] for message in messages}
+    for row in _json_lines("replies_second.jsonl"):
+        assert set(row["first"]) == set(shown[row["id"]]), row["id"]
+        assert set(row["second"]) <= set(FINDINGS), row["id"]
+
+
 def test_labels_fit_the_public_texts(labels, raw):
     reserved = json.loads((DATA / "reserved.json").read_text(encoding="utf-8"))
     stored = json.loads((DATA / "labels" / "text_sha256.json").read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from customer_nlp import review
 from customer_nlp.actions import FEATURES, Recommender, ThreadFeatures, observe
 from customer_nlp.analyzer import as_thread
 from customer_nlp.calibration import sigmoid
@@ -460,15 +461,19 @@ def _thread_features(base: Shipped, threads: Any) -> Floats:
         raise InvalidRecordError(
             "Expected a list of threads; got one str or 0 samples.", field="threads"
         )
-    recommender = Recommender(base.folder)
+    recommender, reviewer = Recommender(base.folder), review.Reviewer.of(base.folder)
     rows = []
     for one in threads:
         thread = as_thread(one)
         features = ThreadFeatures(channel=thread.channel)
-        scored = list(score_messages(base.model, thread.messages))
+        scored = score_messages(base.model, thread.messages)
         asked = (one.message.role == "customer" and one.scores is not None for one in scored)
-        for message in scored[: max((n for n, yes in enumerate(asked, 1) if yes), default=0)]:
-            observe(features, message)
+        scored = scored[: max((n for n, yes in enumerate(asked, 1) if yes), default=0)]
+        seen = [] if reviewer is None else review.observe(base.model, scored)
+        verdicts = {one.index: reviewer.judge(one).row for one in seen if reviewer}
+        for place, message in enumerate(scored):
+            features.timeline.add(message.message)
+            observe(features, message, verdicts.get(place))
         vector = features.vector()
         leaning = recommender.leaning.told(vector)
         said = recommender.advise(leaning, offer_made=True).probability

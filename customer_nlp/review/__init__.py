@@ -8,14 +8,14 @@ finding weighs them. It judges replies, never the person who wrote one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_nlp import timeline
-from customer_nlp.actions import verdict
+from customer_nlp.actions import VERDICTS, verdict
 from customer_nlp.artifacts import ModelFolder, align_rows
 from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import FINDINGS
@@ -39,23 +39,23 @@ from customer_nlp.signals import ScoredMessage, SignalModel
 __all__ = [
     "FEATURES",
     "PHRASE_ROWS",
-    "VERDICTS",
     "Judgement",
     "Observed",
     "Reading",
+    "Reply",
     "Reviewer",
     "observe",
+    "phrases",
+    "read_replies",
 ]
 
 Floats = npt.NDArray[np.float32]
 
-#: Outputs of the model: the findings, each given that there is any, then whether there is any.
-VERDICTS: Final = (*FINDINGS, "any")
 #: From how like two sentences are, one may be cited for the other.
 _LIKE: Final = 0.35
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Observed:
     """A reply with the features that it is judged by.
 
@@ -66,27 +66,15 @@ class Observed:
     reply : Reply
         Its sentences.
     vector : ndarray of shape (len(FEATURES),)
-        In the order of `FEATURES`; complete once the sentences are read.
+        In the order of `FEATURES`.
     citations : mapping of str to Evidence
         For each finding that can rest on earlier words, those words.
-    alone : ndarray of shape (n_sentences, 10)
-        P(finding) of each sentence by itself.
-    phrases : ndarray of int
-        Buckets of its words, pairs and triples.
     """
 
     index: int
     reply: Reply
     vector: Floats
     citations: Mapping[str, Evidence]
-    alone: Floats = field(default_factory=lambda: np.zeros((0, len(FINDINGS)), np.float32))
-    phrases: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
-
-    def read(self, alone: Floats) -> None:
-        """Add what the sentences show one by one."""
-        self.alone = alone
-        self.vector = np.concatenate([self.vector, log_odds(alone).max(axis=0)])
-        self.phrases = phrases(self.reply.scored.text)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,10 +88,13 @@ class Judgement:
         held-out folds; ``any`` is P(the reply is not clean).
     findings : tuple of Finding
         In the codebook's order: those at or above their thresholds, where ``any`` is at its own.
+    row : ndarray of shape (len(VERDICTS),)
+        The probabilities again, in the order of `VERDICTS`.
     """
 
     probability: Mapping[str, float]
     findings: tuple[Finding, ...]
+    row: Floats
 
 
 def observe(model: SignalModel, messages: Sequence[ScoredMessage]) -> list[Observed]:
@@ -116,19 +107,29 @@ def observe(model: SignalModel, messages: Sequence[ScoredMessage]) -> list[Obser
     messages : sequence of ScoredMessage
         One thread in order, scored by the same model.
     """
-    reading = Reading()
-    found = [one for scored in messages if (one := reading.add(scored)) is not None]
-    _read_sentences(model, found)
-    return found
+    reading, replies = Reading(), read_replies(model, messages)
+    found = (reading.add(one, reply) for one, reply in zip(messages, replies, strict=True))
+    return [one for one in found if one is not None]
 
 
-def _read_sentences(model: SignalModel, observed: Sequence[Observed]) -> None:
-    texts = [one.evidence.text for found in observed for one in found.reply.sentences]
+def read_replies(model: SignalModel, messages: Sequence[ScoredMessage]) -> list[Reply | None]:
+    """Read every readable reply of ours sentence by sentence, ``None`` for other messages.
+
+    All sentences are scored in one pass; what comes out does not depend on the other messages, so
+    these may be of any threads.
+    """
+    replies = [
+        Reply.of(one) if one.message.role == "agent" and one.scores is not None else None
+        for one in messages
+    ]
+    known = [one for one in replies if one is not None]
+    texts = [said.evidence.text for one in known for said in one.sentences]
     scores, start = model.score(texts).findings, 0
-    for one in observed:
-        end = start + len(one.reply.sentences)
-        one.read(scores[start:end])
+    for one in known:
+        end = start + len(one.sentences)
+        one.alone = scores[start:end]
         start = end
+    return replies
 
 
 class Reading:
@@ -150,8 +151,8 @@ class Reading:
         self._follows = conflicts is not None
         self._known = self._count = 0
 
-    def add(self, scored: ScoredMessage, *, wanted: bool = True) -> Observed | None:
-        """Read the next message; returns a readable reply of ours, where that is wanted."""
+    def add(self, scored: ScoredMessage, reply: Reply | None = None) -> Observed | None:
+        """Read the next message; a `reply` of ours that was read comes back beside the thread."""
         message = scored.message
         if not self._follows:
             self._conflicts.add(message)
@@ -159,10 +160,9 @@ class Reading:
             self._context = Context(channel=message.channel)
         clashes = self._conflicts.found[self._known :]
         self._known += len(clashes)
-        index, reply, observed = self._count, None, None
+        index, observed = self._count, None
         self._count += 1
-        if wanted and message.role == "agent" and scored.scores is not None:
-            reply = Reply.of(scored)
+        if reply is not None:
             row = vector(reply, self._context, clashes)
             cited = dict(_citations(reply, self._context, clashes))
             observed = Observed(index, reply, row, cited)
@@ -216,8 +216,6 @@ class Reviewer:
     ----------
     folder : ModelFolder
         Holds ``review.safetensors`` and ``review.json``.
-    model : SignalModel
-        Of the same folder.
 
     Raises
     ------
@@ -225,7 +223,7 @@ class Reviewer:
         When the parts do not fit this version's features.
     """
 
-    def __init__(self, folder: ModelFolder, model: SignalModel) -> None:
+    def __init__(self, folder: ModelFolder) -> None:
         settings = folder.json("review.json")
         if settings.get("verdicts") != list(VERDICTS):
             raise ModelFormatError("The review model gives other verdicts than this codebook's.")
@@ -246,47 +244,33 @@ class Reviewer:
         first = FEATURES.index(f"holds.{HITS[0]}")
         self._of_hits = self._weights[first : first + len(HITS)]
         self._of_sentence = np.diagonal(self._weights[-len(FINDINGS) :])
-        self._model = model
 
     @classmethod
-    def of(cls, folder: ModelFolder, model: SignalModel) -> Reviewer | None:
+    def of(cls, folder: ModelFolder) -> Reviewer | None:
         """Return the reviewer of a folder, or ``None`` for an older folder without one."""
-        return cls(folder, model) if "review.json" in folder.files else None
+        return cls(folder) if "review.json" in folder.files else None
 
-    def judge(self, observed: Sequence[Observed | None]) -> list[Judgement | None]:
-        """Judge replies; their sentences are scored in one pass.
-
-        Parameters
-        ----------
-        observed : sequence of Observed or None
-            As `Reading.add` gave them, of any threads.
-
-        Returns
-        -------
-        list of Judgement or None
-            In the same order. Results do not depend on the other replies.
-        """
-        _read_sentences(self._model, [one for one in observed if one is not None])
-        return [None if one is None else self._judgement(one) for one in observed]
-
-    def _judgement(self, one: Observed) -> Judgement:
+    def judge(self, one: Observed) -> Judgement:
+        """Judge a reply beside the thread that it answers. Cost: its sentences."""
         # sums along one axis: the order of additions is fixed (see `actions`)
         score = (one.vector[:, None] * self._weights).sum(axis=0) + self._bias
-        score += self._phrases[one.phrases].sum(axis=0) / max(len(one.phrases), 1) ** 0.5
+        words = phrases(one.reply.scored.text)
+        score += self._phrases[words].sum(axis=0) / max(len(words), 1) ** 0.5
         p = sigmoid(score)
         if self._given_any:
             p[:-1] *= p[-1]
         passed = (p >= self._threshold).tolist()
         findings = (self._finding(one, i) for i in range(len(FINDINGS)) if passed[i])
-        return Judgement(
-            dict(zip(VERDICTS, p.tolist(), strict=True)), tuple(findings) if passed[-1] else ()
-        )
+        shown = tuple(findings) if passed[-1] else ()
+        return Judgement(dict(zip(VERDICTS, p.tolist(), strict=True)), shown, p)
 
     def _finding(self, one: Observed, column: int) -> Finding:
         """Point at the sentence of the reply that adds most to a finding."""
         name = FINDINGS[column]
         shares = (one.reply.hits * self._of_hits[:, column]).sum(axis=1)
-        shares = shares + log_odds(one.alone[:, column]) * max(self._of_sentence[column], 0.05)
+        shares = shares + log_odds(one.reply.alone[:, column]) * max(
+            self._of_sentence[column], 0.05
+        )
         words = one.reply.sentences[int(np.argmax(shares))].evidence
         cites = (one.citations[name],) if name in one.citations else ()
         return Finding(name, words.start, words.end, *verdict(name), cites)

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from customer_nlp.actions import HIDDEN_WIDTH
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.records import Conflict, Evidence
 from customer_nlp.review._phrases import ASKING, QUESTIONS, RULES, THINGS, TOGETHER
@@ -136,6 +137,7 @@ class Context:
     channel: str | None = None
     said: Floats = field(default_factory=lambda: np.zeros(len(_SAID), np.float32))
     before: Floats = field(default_factory=lambda: np.zeros(len(_SAID), np.float32))
+    wording: Floats = field(default_factory=lambda: np.zeros(HIDDEN_WIDTH, np.float32))
     customer: list[Sentence] = field(default_factory=list)
     ours: list[Sentence] = field(default_factory=list)
     last: list[Sentence] = field(default_factory=list)
@@ -173,11 +175,12 @@ class Context:
         if scored.scores is not None:
             self.before = np.maximum(self.before, self.said)
             self.said = np.concatenate([scored.scores.graded[0], scored.scores.cues[0]])
+            self.wording = scored.scores.hidden[0]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Reply:
-    """A reply of ours and its sentences, before they are scored one by one.
+    """A reply of ours and its sentences.
 
     Parameters
     ----------
@@ -189,12 +192,15 @@ class Reply:
         Which phrases each sentence holds.
     asked : list of (str, Sentence)
         What it asks for.
+    alone : ndarray of shape (n_sentences, 10)
+        P(finding) of each sentence by itself, once they are scored.
     """
 
     scored: ScoredMessage
     sentences: list[Sentence]
     hits: npt.NDArray[np.bool_]
     asked: list[tuple[str, Sentence]]
+    alone: Floats = field(default_factory=lambda: np.zeros((0, len(FINDINGS)), np.float32))
 
     @classmethod
     def of(cls, scored: ScoredMessage) -> Reply:
@@ -219,12 +225,12 @@ HITS: Final = (*RULES, *("+".join(pair) for pair in TOGETHER))
 
 
 def vector(reply: Reply, context: Context, clashes: Sequence[Conflict]) -> Floats:
-    """Return the features of a reply but for its sentences' scores, which `FEATURES` names last.
+    """Return the features of a reply, in the order of `FEATURES`.
 
     Parameters
     ----------
     reply : Reply
-        What is judged.
+        What is judged, its sentences scored.
     context : Context
         What was said before.
     clashes : sequence of Conflict
@@ -239,6 +245,9 @@ def vector(reply: Reply, context: Context, clashes: Sequence[Conflict]) -> Float
         context.said,
         context.before,
         list(_named(reply.sentences, reply.asked, context, clashes).values()),
+        whole.hidden[0],
+        context.wording,
+        logit(reply.alone).max(axis=0),
     ]
     return np.concatenate([np.asarray(block, np.float32) for block in blocks])
 
@@ -398,5 +407,7 @@ FEATURES: Final = (
     *(f"now.{name}" for name in _SAID),
     *(f"before.{name}" for name in _SAID),
     *_named([], (), Context(), ()),
+    *(f"wording.{i}" for i in range(HIDDEN_WIDTH)),
+    *(f"answered.{i}" for i in range(HIDDEN_WIDTH)),
     *(f"sentence.{name}" for name in FINDINGS),
 )

@@ -283,6 +283,14 @@ def _agreement(root: Path) -> str:
             _value(f1([a["findings"] for a, _ in replies], [b["findings"] for _, b in replies])),
         ]
     )
+    again = _read_json_lines(root / "corpus" / "replies_second.jsonl")
+    rows.append(
+        [
+            f"findings: F1, {len(again)} replies read again later",
+            "–",
+            _value(f1([one["first"] for one in again], [one["second"] for one in again])),
+        ]
+    )
     counted = (len(real), f"{len(graded)} customer, {len(replies)} agent")
     return _table(
         ["between two readings", "real messages", "written turns"],

@@ -42,7 +42,7 @@ __all__ = ["HEADS", "build", "refit"]
 Floats = npt.NDArray[np.float32]
 
 NAME: Final = "en"
-VERSION: Final = "1.4.1"
+VERSION: Final = "1.4.2"
 #: Unlabelled texts that the linear part sees.
 POOL_TEXTS: Final = 20000
 #: How much a labelled text counts beside an unlabelled one.
@@ -59,7 +59,9 @@ def build(out: Path, corpus: Corpus, soft: SoftLabels) -> None:
     """Fit everything and write the model folder. Cost: a quarter of an hour on two cores."""
     rows = examples(corpus)
     message = _message(corpus, rows, soft, anew=True)
-    files = message.files(None) | _head_files(message, corpus, HEADS)
+    whole = SignalModel(ModelFolder(NAME, VERSION, {}, message.files(None)))
+    heads = _head_files(message, corpus, HEADS, whole, message.leaning)
+    files = message.files(None) | heads
     about = _about(corpus, rows) | {"metrics": {"held_out_f1": message.held_out_f1}}
     write_model(out, name=NAME, version=VERSION, files=files, about=about)
 
@@ -70,11 +72,14 @@ def refit(out: Path, corpus: Corpus, soft: SoftLabels, heads: Iterable[str]) -> 
     Notes
     -----
     Every thread is scored by networks and weights that have not seen it; `build` left those
-    networks in its cache.
+    networks in its cache, and on another machine they are fitted again. What stands for the
+    wording is always of the folder's own network: no other has the same hidden vectors.
     """
     folder = open_model(out)
     message = _message(corpus, examples(corpus), soft, anew=False)
-    files = {**folder.files, **_head_files(message, corpus, heads)}
+    leaning = Leaning.of(folder.arrays("actions.safetensors"))
+    fitted = _head_files(message, corpus, heads, SignalModel(folder), leaning)
+    files = {**folder.files, **fitted}
     about = {**folder.manifest, "data_sha256": _hashes(corpus)}
     write_model(out, name=folder.name, version=VERSION, files=files, about=about)
 
@@ -101,16 +106,17 @@ class _HeldOut(SignalModel):
         return replace(super().score(texts), hidden=self._whole.score(texts).hidden)
 
 
-def _head_files(message: _Message, corpus: Corpus, heads: Iterable[str]) -> dict[str, bytes]:
-    whole = SignalModel(ModelFolder(NAME, VERSION, {}, message.files(None)))
+def _head_files(
+    message: _Message, corpus: Corpus, heads: Iterable[str], whole: SignalModel, leaning: Leaning
+) -> dict[str, bytes]:
     by_fold = {fold: _HeldOut(message.files(fold), whole) for fold in range(FOLDS)}
     files: dict[str, bytes] = {}
     threads = [*corpus.threads, *corpus.posts]
+    review = fit_review(by_fold, threads)  # the action model goes by what it says, too
     for head in heads:
+        arrays, settings = review.arrays, review.settings
         if head == "actions":
-            arrays, settings = fit_actions(by_fold, threads, message.leaning)
-        else:
-            arrays, settings = fit_review(by_fold, threads)
+            arrays, settings = fit_actions(by_fold, threads, leaning, review.held_out)
         files |= {f"{head}.safetensors": dump_arrays(arrays), f"{head}.json": _json(settings)}
     return files
 
@@ -314,8 +320,15 @@ class _Turns:
     answered: npt.NDArray[np.bool_]
 
 
+#: Thread id and place of a reply of ours to what a model that lacks it says of it.
+Verdicts = Mapping[tuple[str, int], Floats]
+
+
 def customer_turns(
-    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread], leaning: Leaning
+    models: Mapping[int, SignalModel],
+    threads: Sequence[LabelledThread],
+    leaning: Leaning,
+    verdicts: Verdicts,
 ) -> _Turns:
     """Return the features after every customer turn that has a gold, with its labels.
 
@@ -326,8 +339,9 @@ def customer_turns(
         fold = fold_of(labelled.group)
         features = ThreadFeatures(channel=labelled.thread.channel)
         scored = score_messages(models[fold], labelled.thread.messages)
-        for one, (_, labels) in zip(scored, labelled.turns, strict=True):
-            observe(features, one)
+        for place, (one, (_, labels)) in enumerate(zip(scored, labelled.turns, strict=True)):
+            features.timeline.add(one.message)
+            observe(features, one, verdicts.get((labelled.thread.id, place)))
             if labels.gold is not None and labels.grades is not None:
                 vectors.append(leaning.told(features.vector()))
                 golds.append(labels.gold)
@@ -338,10 +352,14 @@ def customer_turns(
 
 
 def fit_actions(
-    models: Mapping[int, SignalModel], threads: Sequence[LabelledThread], leaning: Leaning
+    models: Mapping[int, SignalModel],
+    threads: Sequence[LabelledThread],
+    leaning: Leaning,
+    verdicts: Verdicts,
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
     """Fit the action model on the threads outside test; thresholds on held-out folds."""
-    turns = customer_turns(models, [one for one in threads if one.split != "test"], leaning)
+    known = [one for one in threads if one.split != "test"]
+    turns = customer_turns(models, known, leaning, verdicts)
     mean, scale = turns.x.mean(axis=0), np.maximum(turns.x.std(axis=0), 0.05)
     z = (turns.x - mean) / scale
     wanted = np.array([[name in gold.actions for name in ACTIONS] for gold in turns.golds])

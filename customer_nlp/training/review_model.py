@@ -10,14 +10,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from customer_nlp.actions import VERDICTS
 from customer_nlp.calibration import fit_platt, sigmoid
 from customer_nlp.codebook import FINDINGS
-from customer_nlp.review import FEATURES, PHRASE_ROWS, VERDICTS, Observed, observe
+from customer_nlp.review import FEATURES, PHRASE_ROWS, Observed, observe, phrases
 from customer_nlp.signals import SignalModel, score_messages
 from customer_nlp.training.corpus import LabelledThread
 from customer_nlp.training.examples import fold_of
 
-__all__ = ["fit_review"]
+__all__ = ["FittedReview", "fit_review"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,9 +35,26 @@ _PARTS: Final = 5
 _STEP: Final = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class FittedReview:
+    """The review model, and what models without each part of the threads say of its replies.
+
+    Parameters
+    ----------
+    arrays, settings
+        Contents of ``review.safetensors`` and ``review.json``.
+    held_out : mapping of (str, int) to ndarray of shape (11,)
+        Thread id and place of a reply to its `VERDICTS`.
+    """
+
+    arrays: dict[str, npt.NDArray[Any]]
+    settings: dict[str, Any]
+    held_out: Mapping[tuple[str, int], Floats]
+
+
 def fit_review(
     models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]
-) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+) -> FittedReview:
     """Fit the review model on the threads outside test; thresholds on held-out folds.
 
     Parameters
@@ -46,12 +64,11 @@ def fit_review(
     threads : sequence of LabelledThread
         All of the corpus.
 
-    Returns
-    -------
-    arrays, settings
-        Contents of ``review.safetensors`` and ``review.json``. Cost: a minute.
+    Notes
+    -----
+    Cost: a minute.
     """
-    seen, y, parts = _examples(models, [one for one in threads if one.split != "test"])
+    seen, y, parts, places = _examples(models, [one for one in threads if one.split != "test"])
     x = np.stack([one.vector for one in seen])
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     z, bags = (x - mean) / scale, _bags(seen)
@@ -65,8 +82,13 @@ def fit_review(
         "phrases": np.stack([one.phrases for one in columns], axis=1).astype(np.float16),
         "bias": bias.astype(np.float32),
     }
-    settings = {"features": list(FEATURES), "verdicts": list(VERDICTS), "given": "any"}
-    return arrays, settings | {"threshold": _thresholds(held_out, y)}
+    settings: dict[str, Any] = {
+        "features": list(FEATURES),
+        "verdicts": list(VERDICTS),
+        "given": "any",
+    }
+    settings["threshold"] = _thresholds(held_out, y)
+    return FittedReview(arrays, settings, dict(zip(places, held_out, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +120,9 @@ def _fit_column(
 
 def _examples(
     models: Mapping[int, SignalModel], threads: Sequence[LabelledThread]
-) -> tuple[list[Observed], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the labelled replies, their findings, and the part that each group falls in."""
-    seen, wanted, parts = [], [], []
+) -> tuple[list[Observed], npt.NDArray[np.intp], npt.NDArray[np.intp], list[tuple[str, int]]]:
+    """Return the labelled replies, their findings, the part of each group, and their places."""
+    seen, wanted, parts, places = [], [], [], []
     names = sorted({one.group for one in threads})
     part_of = {name: i % _PARTS for i, name in enumerate(names)}
     for labelled in threads:
@@ -112,16 +134,18 @@ def _examples(
                 seen.append(one)
                 wanted.append([*(name in findings for name in FINDINGS), bool(findings)])
                 parts.append(part_of[labelled.group])
-    return seen, np.array(wanted, np.intp), np.array(parts)
+                places.append((labelled.thread.id, one.index))
+    return seen, np.array(wanted, np.intp), np.array(parts), places
 
 
 def _bags(seen: Sequence[Observed]) -> Any:
     """Return the phrases of every reply, one sparse row each of length 1."""
     from scipy import sparse
 
-    sizes = [len(one.phrases) for one in seen]
+    held = [phrases(one.reply.scored.text) for one in seen]
+    sizes = [len(one) for one in held]
     values = np.repeat([1 / max(size, 1) ** 0.5 for size in sizes], sizes)
-    columns = np.concatenate([one.phrases for one in seen])
+    columns = np.concatenate(held)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     return sparse.csr_matrix((values, columns, starts), shape=(len(seen), PHRASE_ROWS))
 
