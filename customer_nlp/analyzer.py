@@ -871,12 +871,6 @@ class _Story:
         for concept, name in actions.FROM_NOW.items():
             if f"now.{name}" in live:
                 live[concept] = live[f"now.{name}"]
-        for concept, words in (
-            ("reply_fell_short", self._reply),
-            ("replies_fell_short", self._replies),
-        ):
-            if words:
-                live[concept] = tuple(one for found in words.values() for one in found)
         return live | dict.fromkeys(view.concepts, ())
 
 
@@ -889,12 +883,20 @@ def _action(
     for concept, contribution in advice.concepts.get(name, ()):
         if contribution <= 0 or len(because) == MAX_REASONS:
             break
-        if concept in live and actions.reason(concept) not in because:
-            because.append(actions.reason(concept))
-            evidence.extend(one for one in live[concept] if one not in evidence)
+        stated = _stated(concept, live)
+        if stated in live and actions.reason(stated) not in because:
+            because.append(actions.reason(stated))
+            evidence.extend(one for one in live[stated] if one not in evidence)
     if not because:
         because.append(_FALLBACK_REASONS.get(name, _FALLBACK))
     return ActionAdvice(name, advice.probability[name], tuple(because), tuple(evidence))
+
+
+def _stated(concept: str, live: _Words) -> str:
+    """Return the concept to state: of a reply that fell short, the first thing found in it."""
+    kind = {"reply_fell_short": "reply.", "replies_fell_short": "replies."}.get(concept)
+    found = () if kind is None else (name for name in live if name.startswith(kind))
+    return next(iter(found), concept)
 
 
 #: Cues of a message whose "nth time" is no report of an open matter of the customer's.

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import customer_nlp
+from customer_nlp.actions import reason
 from customer_nlp.codebook import ACTIONS, CHANNELS, CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE
 from customer_nlp.records import Analysis
 
@@ -112,6 +113,18 @@ def test_the_stories_are_told_as_well_as_before() -> None:
     report = "\n\n".join(lines)
     assert 1 - missed / total >= SHARE_MET, report
     assert whole >= STEPS_MET, report
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_reasons_name_only_what_was_found_in_our_replies(name: str) -> None:
+    for step in TOLD[name]["expect"]:
+        analysis = analyzer().analyze(TOLD[name]["messages"][: step["after"] + 1])
+        *earlier, last = [m for m in analysis.messages if m.role == "agent"] or [None]
+        told = {because for one in analysis.recommendation.actions for because in one.because}
+        found = {reason(f"reply.{one.name}") for one in (last.findings if last else ())}
+        before = {reason(f"replies.{one.name}") for m in earlier for one in m.findings}
+        assert {one for one in told if one.startswith("our last reply ")} <= found
+        assert {one for one in told if one.startswith("an earlier reply ")} <= before
 
 
 def test_every_story_has_its_variants() -> None:
