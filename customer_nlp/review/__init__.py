@@ -146,7 +146,7 @@ class Reading:
     """
 
     def __init__(self, conflicts: timeline.Conflicts | None = None) -> None:
-        self._context: Context | None = None
+        self._context = Context()
         self._conflicts = timeline.Conflicts() if conflicts is None else conflicts
         self._follows = conflicts is not None
         self._known = self._count = 0
@@ -156,8 +156,8 @@ class Reading:
         message = scored.message
         if not self._follows:
             self._conflicts.add(message)
-        if self._context is None:
-            self._context = Context(channel=message.channel)
+        if self._context.channel is None and message.public:
+            self._context.channel = message.channel
         clashes = self._conflicts.found[self._known :]
         self._known += len(clashes)
         index, observed = self._count, None
