@@ -25,6 +25,9 @@ import pyarrow.parquet as pq
 import customer_nlp
 from customer_nlp import spark
 
+#: A way through the rows, and its seconds.
+Timings = Iterator[tuple[str, float]]
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from spark_cluster import session
@@ -94,32 +97,38 @@ def with_jobs(source: Path, out: Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
-def measure(cluster: Any, folder: Path, count: int) -> list[tuple[str, float]]:
-    """Return seconds of each way through so many rows."""
+def measure(cluster: Any, folder: Path, count: int, *, by_thread: bool) -> Timings:
+    """Yield seconds of each way through so many rows."""
     source, out = folder / f"{count}.parquet", folder / "out.parquet"
     write_parquet(source, count)
     analyzer = customer_nlp.load()
-    return [
-        ("rows, `score_frame`", seconds(lambda: row_by_row(analyzer, source))),
-        ("rows, Spark", seconds(lambda: on_spark(cluster, source))),
-        ("threads, `score --jobs 2`", seconds(lambda: with_jobs(source, out))),
-        ("threads, Spark", seconds(lambda: on_spark(cluster, source, thread="thread"))),
-    ]
+    yield "rows, `score_frame`", seconds(lambda: row_by_row(analyzer, source))
+    yield "rows, Spark", seconds(lambda: on_spark(cluster, source))
+    if by_thread:
+        yield "threads, `score --jobs 2`", seconds(lambda: with_jobs(source, out))
+        yield "threads, Spark", seconds(lambda: on_spark(cluster, source, thread="thread"))
 
 
 def main() -> int:
     """Run all and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES, help="sizes of the table")
-    sizes = parser.parse_args().rows
+    parser.add_argument(
+        "--most-by-thread",
+        type=int,
+        default=max(SIZES),
+        help="rows up to which threads are scored, too; a million takes an hour and a half",
+    )
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         start = time.perf_counter()
         with session(Path(name), f"local-cluster[{EXECUTORS},1,1024]") as cluster:
-            measure(cluster, Path(name), WARM_ROWS)
+            list(measure(cluster, Path(name), WARM_ROWS, by_thread=True))
             print(f"cluster up and warm: {time.perf_counter() - start:.0f} s\n")
             print("| way | rows | s | rows/s | ms a row |\n|---|---:|---:|---:|---:|")
-            for count in sizes:
-                for way, taken in measure(cluster, Path(name), count):
+            for count in options.rows:
+                by_thread = count <= options.most_by_thread
+                for way, taken in measure(cluster, Path(name), count, by_thread=by_thread):
                     each = f"{count / taken:,.0f} | {taken / count * 1e3:.3f}"
                     print(f"| {way} | {count:,} | {taken:.1f} | {each} |", flush=True)
     print(f"\n{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")

@@ -202,7 +202,7 @@ _READERS: Final[Mapping[str, Callable[[Path], Iterator[_Line]]]] = {
 # Counting ------------------------------------------------------------------------------------
 
 
-_Case = tuple[tuple[Any, ...], int, Record]
+_Case = tuple[float, int, Record]
 
 
 @dataclass(slots=True)
@@ -213,14 +213,17 @@ class _Number:
     fire: int = 0
     #: A heap of (urgency, minus the position in the source, record).
     top: list[_Case] = field(default_factory=list)
+    #: Urgency that a thread must exceed to be listed: most of a large source do not.
+    least: float = -1.0
 
-    def add(self, case: _Case, listed: int) -> None:
-        self.total += 1
-        self.fire += case[0][0]
+    def keep(self, case: _Case, listed: int) -> None:
+        """List a thread, in place of the least urgent one where the list is full."""
         if len(self.top) < listed:
             heapq.heappush(self.top, case)
-        elif case > self.top[0]:
+        else:
             heapq.heapreplace(self.top, case)
+        if len(self.top) == listed:
+            self.least = self.top[0][0]
 
 
 _Board = defaultdict[str, _Number]
@@ -233,9 +236,14 @@ def _gather(records: Iterable[Record], listed: int) -> _Board:
     with _without_cycles():
         for index, record in enumerate(_last_of_each(records)):
             facts = _Facts(record)
-            case = (facts.urgency, -index, record)
+            urgency, fire = facts.urgency, facts.fire
+            case = (urgency, -index, record)
             for key in facts.numbers():
-                board[key].add(case, listed)
+                number = board[key]
+                number.total += 1
+                number.fire += fire
+                if urgency > number.least:
+                    number.keep(case, listed)
     return board
 
 
@@ -278,12 +286,9 @@ class _Facts:
         self.fire = action not in (None, "close") and (
             self.advice.get("timing") == "now" or max(self.grades[1:]) == 3
         )
-        self.urgency = (
-            self.fire,
-            _TIMINGS.get(self.advice.get("timing"), 0),
-            sum(self.grades),
-            self.top.get("probability") or 0.0,
-        )
+        # fire before timing, timing before grades, grades before probability
+        soon = 3 * self.fire + _TIMINGS.get(self.advice.get("timing"), 0)
+        self.urgency = 100.0 * soon + 2 * sum(self.grades) + (self.top.get("probability") or 0.0)
 
     def numbers(self) -> Iterable[str]:
         """Return the name of every number that the thread counts in, once and in a fixed order."""
@@ -546,8 +551,8 @@ def _row(
     share = f"<small>{number.fire:,} on fire</small>" if told else ""
     hinted = f'<span class="hint">{escape(_sentence(hint))}</span>' if hint else ""
     cases = "".join(
-        _case(record, urgency[0], quotes or _action_quotes)
-        for urgency, _, record in sorted(number.top, reverse=True)
+        _case(record, _Facts(record).fire, quotes or _action_quotes)
+        for _, _, record in sorted(number.top, reverse=True)
     )
     left = number.total - len(number.top)
     more = f'<p class="more">… and {left:,} more</p>' if left else ""
@@ -572,7 +577,7 @@ def _bar(number: _Number, of: int | None) -> str:
     )
 
 
-def _case(record: Record, fire: int, quotes: _Quotes) -> str:
+def _case(record: Record, fire: bool, quotes: _Quotes) -> str:
     advice, state = record.get("recommendation") or {}, record.get("state") or {}
     action = advice.get("primary")
     todo = [_words(advice.get("channel")), _words(advice.get("timing"))] if action else []
