@@ -551,8 +551,7 @@ def _row(
     share = f"<small>{number.fire:,} on fire</small>" if told else ""
     hinted = f'<span class="hint">{escape(_sentence(hint))}</span>' if hint else ""
     cases = "".join(
-        _case(record, _Facts(record).fire, quotes or _action_quotes)
-        for _, _, record in sorted(number.top, reverse=True)
+        _case(record, quotes or _action_quotes) for _, _, record in sorted(number.top, reverse=True)
     )
     left = number.total - len(number.top)
     more = f'<p class="more">… and {left:,} more</p>' if left else ""
@@ -577,7 +576,8 @@ def _bar(number: _Number, of: int | None) -> str:
     )
 
 
-def _case(record: Record, fire: bool, quotes: _Quotes) -> str:
+def _case(record: Record, quotes: _Quotes) -> str:
+    fire = _Facts(record).fire
     advice, state = record.get("recommendation") or {}, record.get("state") or {}
     action = advice.get("primary")
     todo = [_words(advice.get("channel")), _words(advice.get("timing"))] if action else []
