@@ -75,6 +75,7 @@ def test_zendesk_gets_tag_note_and_field() -> None:
     back.write("default", "zendesk", write("note", "Next: call now"))
     back.write("default", "zendesk", write("field", "call_now"))
     assert [(one.method, one.url.path) for one in desk.asked] == [
+        ("GET", "/api/v2/tickets/35/tags.json"),
         ("PUT", "/api/v2/tickets/35/tags.json"),
         ("PUT", "/api/v2/tickets/35.json"),
         ("PUT", "/api/v2/tickets/35.json"),
@@ -177,9 +178,12 @@ def test_what_others_wrote_stays(
 
 
 def test_intercom_takes_the_id_of_a_tag_that_is_made_or_found_by_its_name() -> None:
-    desk = Platform(httpx.Response(200, json={"type": "tag", "id": "117", "name": "next_call_now"}))
+    made = {"type": "tag", "id": "117", "name": "next_call_now"}
+    desk = Platform(
+        httpx.Response(200, json={"tags": {"tags": []}}), httpx.Response(200, json=made)
+    )
     connected("intercom", desk).write("default", "intercom", write("tag"))
-    assert [one.url.path for one in desk.asked] == ["/tags", "/conversations/35/tags"]
+    assert [one.url.path for one in desk.asked][1:] == ["/tags", "/conversations/35/tags"]
     assert desk.bodies == [{"name": "next_call_now"}, {"id": "117", "admin_id": 8}]
     with pytest.raises(RefusedError, match="nothing under 'id'"):
         connected("intercom", Platform()).write("default", "intercom", write("tag"))
@@ -189,16 +193,56 @@ def test_front_makes_a_tag_only_where_none_has_the_name() -> None:
     first = {"_results": [{"id": "tag_1", "name": "vip"}],
              "_pagination": {"next": "https://elsewhere.example/tags?page_token=two"}}  # fmt: skip
     second = {"_results": [{"id": "tag_2", "name": "next_call_now"}], "_pagination": {"next": None}}
-    desk = Platform(httpx.Response(200, json=first), httpx.Response(200, json=second))
+    bare = httpx.Response(200, json={"id": "cnv_1", "tags": []})
+    desk = Platform(bare, httpx.Response(200, json=first), httpx.Response(200, json=second))
     connected("front", desk).write("default", "front", write("tag"))
     assert {one.url.host for one in desk.asked} == {"desk.example"}
-    assert [one.method for one in desk.asked] == ["GET", "GET", "POST"]
-    assert desk.asked[1].url.params["page_token"] == "two"
+    assert [one.method for one in desk.asked] == ["GET", "GET", "GET", "POST"]
+    assert desk.asked[2].url.params["page_token"] == "two"
     assert desk.bodies == [{"tag_ids": ["tag_2"]}]
     made = httpx.Response(201, json={"id": "tag_3", "name": "next_call_now"})
-    desk = Platform(httpx.Response(200, json={"_results": []}), made)
+    desk = Platform(bare, httpx.Response(200, json={"_results": []}), made)
     connected("front", desk).write("default", "front", write("tag"))
     assert desk.bodies == [{"name": "next_call_now"}, {"tag_ids": ["tag_3"]}]
+
+
+ADDED_ONE_BY_ONE: dict[str, tuple[Callable[[list[str]], Any], str, Any]] = {
+    "zendesk": (lambda names: {"tags": names}, "/api/v2/tickets/35/tags.json",
+                {"tags": ["next_reply"]}),
+    "zammad": (lambda names: {"tags": names}, "/api/v1/tags/remove",
+               {"item": "next_reply", "object": "Ticket", "o_id": 35}),
+    "gorgias": (lambda names: {"tags": [{"id": 5, "name": one} for one in names]},
+                "/api/tickets/35/tags", {"names": ["next_reply"]}),
+    "intercom": (lambda names: {"tags": {"tags": [{"id": f"t-{n}", "name": n} for n in names]}},
+                 "/conversations/35/tags/t-next_reply", {"admin_id": 8}),
+    "front": (lambda names: {"tags": [{"id": f"t-{one}", "name": one} for one in names]},
+              "/conversations/35/tags", {"tag_ids": ["t-next_reply"]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("platform", ADDED_ONE_BY_ONE)
+def test_the_tag_of_an_earlier_step_is_taken_off(platform: str) -> None:
+    listed, path, body = ADDED_ONE_BY_ONE[platform]
+    there = httpx.Response(200, json=listed(["next_week", "next_reply", "next_call_now"]))
+    desk = Platform(there)
+    connected(platform, desk).write("default", platform, write("tag"))
+    assert [one.method for one in desk.asked] == ["GET", "DELETE"]
+    assert (desk.asked[1].url.path, desk.bodies) == (path, [body])
+
+
+@pytest.mark.parametrize("platform", ["freshdesk", "helpscout", "chatwoot", "freescout"])
+def test_tags_that_are_replaced_as_a_whole_keep_one_of_ours(platform: str) -> None:
+    names = ["next_week", "next_reply", "vip"]
+    there = {
+        "freshdesk": {"tags": names},
+        "chatwoot": {"payload": names},
+        "helpscout": {"tags": [{"id": 1, "tag": one} for one in names]},
+        "freescout": {"_embedded": {"tags": [{"id": 1, "name": one} for one in names]}},
+    }[platform]
+    desk = Platform(httpx.Response(200, json=there))
+    connected(platform, desk).write("default", platform, write("tag"))
+    [[sent]] = [one.values() for one in desk.bodies]
+    assert sent == ["next_week", "vip", "next_call_now"]
 
 
 def test_hubspot_has_the_field_in_the_ticket_of_the_thread() -> None:

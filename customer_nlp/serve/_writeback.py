@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
+from customer_nlp.codebook import ACTIONS
 from customer_nlp.environment import named_secrets
 from customer_nlp.errors import CustomerNlpError, InvalidRecordError, MissingExtraError, SourceError
 from customer_nlp.serve._settings import DEFAULT_TENANT, check_tenant
@@ -42,6 +43,8 @@ KINDS: Final = ("tag", "note", "field")
 #: Actions that need no note: the agent would do the same without us.
 _ORDINARY: Final = frozenset({"reply", "close"})
 _TAG_PREFIX: Final = "next_"
+#: Tags that are ours to take off again: a thread has one next step.
+_OUR_TAGS: Final = frozenset(_TAG_PREFIX + action for action in ACTIONS)
 _TIMEOUT_SECONDS: Final = 10.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
 _WEBHOOK: Final = "webhook"
@@ -71,6 +74,14 @@ class RefusedError(CustomerNlpError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Removal:
+    """The call that takes off one tag: ``{old}`` is its name, ``{old_id}`` its id."""
+
+    path: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     """One call: words in braces are filled in.
 
@@ -82,6 +93,8 @@ class _Call:
     body: Any
     #: Where tags or fields that are there already are read: path, then their key in the answer.
     there: tuple[str, str] | None = None
+    #: Takes off our earlier tag, where tags are added one by one.
+    removal: _Removal | None = None
     #: Where ``{tag_id}`` is from.
     tag: _NamedTag | None = None
     #: Where ``{ticket}`` is from, of a thread that belongs to one: path, then its key.
@@ -157,10 +170,12 @@ class _Api:
 
 _APIS: Final[Mapping[str, _Api]] = {
     # https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/ and
-    # …/ticketing/ticket-management/tags/#add-tags (PUT adds, POST would replace)
+    # …/ticketing/ticket-management/tags/ (PUT adds, POST would replace, DELETE takes off)
     "zendesk": _Api(
         {
-            "tag": _Call("PUT", "/api/v2/tickets/{id}/tags.json", {"tags": ["{tag}"]}),
+            "tag": _Call("PUT", "/api/v2/tickets/{id}/tags.json", {"tags": ["{tag}"]},
+                         there=("/api/v2/tickets/{id}/tags.json", "tags"),
+                         removal=_Removal("/api/v2/tickets/{id}/tags.json", {"tags": ["{old}"]})),
             "note": _Call("PUT", "/api/v2/tickets/{id}.json",
                           {"ticket": {"comment": {"body": "{text}", "public": False}}}),
             "field": _Call("PUT", "/api/v2/tickets/{id}.json",
@@ -188,7 +203,10 @@ _APIS: Final[Mapping[str, _Api]] = {
     "intercom": _Api(
         {
             "tag": _Call("POST", "/conversations/{id}/tags",
-                         {"id": "{tag_id}", "admin_id": "{agent}"}, tag=_NamedTag("/tags")),
+                         {"id": "{tag_id}", "admin_id": "{agent}"}, tag=_NamedTag("/tags"),
+                         there=("/conversations/{id}", "tags.tags"),
+                         removal=_Removal("/conversations/{id}/tags/{old_id}",
+                                          {"admin_id": "{agent}"})),
             "note": _Call("POST", "/conversations/{id}/reply",
                           {"message_type": "note", "type": "admin", "admin_id": "{agent}",
                            "body": "{html}"}),
@@ -236,7 +254,9 @@ _APIS: Final[Mapping[str, _Api]] = {
     "front": _Api(
         {
             "tag": _Call("POST", "/conversations/{id}/tags", {"tag_ids": ["{tag_id}"]},
-                         tag=_NamedTag("/tags", _front_pages("/tags"))),
+                         tag=_NamedTag("/tags", _front_pages("/tags")),
+                         there=("/conversations/{id}", "tags"),
+                         removal=_Removal("/conversations/{id}/tags", {"tag_ids": ["{old_id}"]})),
             "note": _Call("POST", "/conversations/{id}/comments", {"body": "{text}"}),
             "field": _Call("PATCH", "/conversations/{id}", {"custom_fields": "{all}"},
                            there=("/conversations/{id}", "custom_fields")),
@@ -252,7 +272,9 @@ _APIS: Final[Mapping[str, _Api]] = {
     # …/update-ticket-custom-field (one field; its body is the bare value)
     "gorgias": _Api(
         {
-            "tag": _Call("POST", "/api/tickets/{id}/tags", {"names": ["{tag}"]}),
+            "tag": _Call("POST", "/api/tickets/{id}/tags", {"names": ["{tag}"]},
+                         there=("/api/tickets/{id}", "tags"),
+                         removal=_Removal("/api/tickets/{id}/tags", {"names": ["{old}"]})),
             "note": _Call("POST", "/api/tickets/{id}/messages",
                           {"channel": "internal-note", "via": "internal-note", "from_agent": True,
                            "public": False, "body_text": "{text}",
@@ -288,7 +310,10 @@ _APIS: Final[Mapping[str, _Api]] = {
     "zammad": _Api(
         {
             "tag": _Call("POST", "/api/v1/tags/add",
-                         {"item": "{tag}", "object": "Ticket", "o_id": "{id}"}),
+                         {"item": "{tag}", "object": "Ticket", "o_id": "{id}"},
+                         there=("/api/v1/tags?object=Ticket&o_id={id}", "tags"),
+                         removal=_Removal("/api/v1/tags/remove",
+                                          {"item": "{old}", "object": "Ticket", "o_id": "{id}"})),
             "note": _Call("POST", "/api/v1/ticket_articles",
                           {"ticket_id": "{id}", "type": "note", "internal": True,
                            "content_type": "text/plain", "body": "{text}"}),
@@ -474,11 +499,13 @@ class WriteBack:
                 written = _asked(client, "GET", _path(api.notes, known)).text
                 if mark in written:
                     return
+            if kind == "tag":
+                _tagged(client, call, value, known)
+                return
             if call.there is not None:
                 path, key = call.there
-                read = _asked(client, "GET", _path(path, known))
-                there = (_fields_there if kind == "field" else _tags_there)(read, key)
-                joined = _joined(there, value, connection.field)
+                there = _fields_there(_asked(client, "GET", _path(path, known)), key)
+                joined = there | {connection.field: value}
                 if joined == there:
                     return
                 known |= {"all": joined, "rows": _rows(joined)}
@@ -487,9 +514,7 @@ class WriteBack:
                 known["ticket"] = _found(_asked(client, "GET", _path(path, known)), key)
                 if not known["ticket"]:
                     raise _nothing(key)
-            if call.tag is not None:
-                known["tag_id"] = _tag_id(client, call.tag, value)
-            _asked(client, call.method, _path(call.path, known), json=_filled(call.body, known))
+            _carried_out(client, call, known)
 
     def send(self, tenant: str, key: str, payload: bytes, *, now: datetime) -> None:
         """Send a webhook of ours, signed as Standard Webhooks say.
@@ -741,14 +766,42 @@ def _fields_there(answer: httpx.Response, key: str) -> dict[str, Any]:
     raise _nothing(key)
 
 
-def _tags_there(answer: httpx.Response, key: str) -> list[str]:
-    """Return the names of the tags that an answer holds."""
+def _tagged(client: httpx.Client, call: _Call, tag: str, known: Mapping[str, Any]) -> None:
+    """Give a thread our tag and take off our earlier one; those of others stay."""
+    there = _tags_there(client, call, known)
+    old = [name for name in there if name in _OUR_TAGS and name != tag]
+    if call.removal is None:
+        kept = [name for name in there if name not in old]
+        wanted = kept if tag in kept else [*kept, tag]
+        if wanted != list(there):
+            _carried_out(client, call, {**known, "all": wanted})
+        return
+    if tag not in there:
+        named = {} if call.tag is None else {"tag_id": _tag_id(client, call.tag, tag)}
+        _carried_out(client, call, {**known, **named})
+    for name in old:
+        gone = {**known, "old": name, "old_id": there[name]}
+        path, body = _path(call.removal.path, gone), _filled(call.removal.body, gone)
+        _asked(client, "DELETE", path, json=body)
+
+
+def _tags_there(client: httpx.Client, call: _Call, known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of a thread's tags, with their ids where the platform lists objects."""
+    assert call.there is not None  # every platform with tags lists them
+    path, key = call.there
+    found = _found(_asked(client, "GET", _path(path, known)), key)
+    if found is None and call.removal is not None:
+        return {}  # to add one no list is needed
     try:
-        # Help Scout and FreeScout list objects.
-        return [one["tag" if "tag" in one else "name"] if isinstance(one, dict) else str(one)
-                for one in _found(answer, key)]  # fmt: skip
+        # Help Scout calls the name "tag"
+        objects = [one if isinstance(one, dict) else {"name": str(one)} for one in found]
+        return {one["tag" if "tag" in one else "name"]: str(one.get("id")) for one in objects}
     except (KeyError, TypeError):
         raise _nothing(key) from None
+
+
+def _carried_out(client: httpx.Client, call: _Call, known: Mapping[str, Any]) -> None:
+    _asked(client, call.method, _path(call.path, known), json=_filled(call.body, known))
 
 
 def _found(answer: httpx.Response, key: str) -> Any:
@@ -786,18 +839,8 @@ def _listed(client: httpx.Client, pages: _Pages, known: Mapping[str, Any]) -> It
         asked[pages.page] = after
 
 
-def _joined(
-    there: dict[str, Any] | list[str], value: str, field: str
-) -> dict[str, Any] | list[str]:
-    if isinstance(there, dict):
-        return there | {field: value}
-    return there if value in there else [*there, value]
-
-
-def _rows(all_of_them: dict[str, Any] | list[str]) -> list[dict[str, Any]]:
-    if not isinstance(all_of_them, dict):
-        return []
-    return [{"id": _number(name), "value": value} for name, value in all_of_them.items()]
+def _rows(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"id": _number(name), "value": value} for name, value in fields.items()]
 
 
 def _record(answer: httpx.Response) -> dict[str, Any]:
