@@ -394,6 +394,25 @@ def test_the_same_is_not_written_twice(analyzer: Analyzer, tmp_path: Path) -> No
     store.close()
 
 
+def test_what_had_to_wait_does_not_undo_what_came_after(analyzer: Analyzer, tmp_path: Path) -> None:
+    desk = Platform(httpx.Response(429, headers={"Retry-After": "30"}))
+    back = connected("zendesk", desk, write=("field",))
+    store, workers, now = _workers(analyzer, tmp_path, back)
+    for number, text in ((1, ANGRY), (2, "It works now, thank you so much. All solved!")):
+        _take(store, number, text)
+        while workers.step():
+            pass
+    now[0] += 31
+    while workers.step():
+        pass
+    values = [body["ticket"]["custom_fields"][0]["value"] for body in desk.bodies]
+    kept = store.of("default").thread("zendesk/1")
+    assert values == ["call_now", kept.analysis["recommendation"]["primary"]]
+    assert values[0] != values[1]
+    assert store.queue_sizes().keys() == {"done"}
+    store.close()
+
+
 # -- what webhooks leave out --------------------------------------------------------------------
 
 PAYLOADS = Path(__file__).parent / "payloads"

@@ -430,6 +430,23 @@ class Store:
             return False
         return True
 
+    def overtaken(self, job: Job, kind: str) -> bool:
+        """Whether something newer is written where a job would write a tag or a field.
+
+        Parameters
+        ----------
+        job : Job
+            As claimed.
+        kind : str
+            What it writes.
+        """
+        newer = sa.select(_JOBS.c.payload).where(
+            _JOBS.c.tenant == job.tenant, _JOBS.c.thread == job.thread, _JOBS.c.kind == job.kind,
+            _JOBS.c.platform == job.platform, _JOBS.c.id > job.id, _JOBS.c.state != "dry",
+        )  # fmt: skip
+        with self.reading() as connection:
+            return any(json.loads(row.payload)["kind"] == kind for row in connection.execute(newer))
+
     def put_off(self, job: Job, reason: str, *, seconds: float | None = None) -> None:
         """Have a job tried again later.
 

@@ -190,7 +190,9 @@ class Workers:
             self._write_back.send(job.tenant, job.key, job.payload, now=self._now())
         else:
             payload = json.loads(job.payload)
-            self._write_back.write(job.tenant, job.platform, payload, again=job.attempts > 1)
+            # one that had to wait must not undo what came after it; notes stand side by side
+            if payload["kind"] == "note" or not self._store.overtaken(job, payload["kind"]):
+                self._write_back.write(job.tenant, job.platform, payload, again=job.attempts > 1)
         self._store.finish(job)
 
     def _read(self, job: Job) -> None:

@@ -454,7 +454,7 @@ class WriteBack:
             if (kind == "note" and primary in _ORDINARY) or not connection:
                 continue
             # A note is written once however often it would be said; a field may change back.
-            once = _digest(said[kind]) if kind == "note" else str(after)
+            once = _digest(said[kind] if kind == "note" else f"{after}\n{said[kind]}")
             payload = {"kind": kind, "thread": thread, "value": said[kind]}
             yield _job("write", platform, f"{identifier}\n{kind}\n{once}", payload, identifier,
                        dry=connection.dry_run)  # fmt: skip
