@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -410,6 +410,50 @@ def test_what_had_to_wait_does_not_undo_what_came_after(analyzer: Analyzer, tmp_
     assert values == ["call_now", kept.analysis["recommendation"]["primary"]]
     assert values[0] != values[1]
     assert store.queue_sizes().keys() == {"done"}
+    store.close()
+
+
+PROMISED = "Hi, your replacement router will be with you by Thursday 5 March at 5 pm."
+
+
+def test_a_promise_that_falls_due_is_looked_at_in_time(analyzer: Analyzer, tmp_path: Path) -> None:
+    desk = Platform()
+    back = connected("zendesk", desk, write=("field",))
+    store, workers, now = _workers(analyzer, tmp_path, back)
+    _take(store, 1, "The router is dead again. When do I get another one?")
+    job = NewJob("hook", "zendesk", "2", comment(2, PROMISED, ticket=1, staff=True))
+    assert store.of("default").take_in(["2"], job)
+
+    def at(moment: datetime) -> dict[str, Any]:
+        now[0] = moment.timestamp()
+        while workers.step():
+            pass
+        kept = store.of("default").thread("zendesk/1")
+        assert kept is not None
+        return kept.analysis
+
+    def advised(record: dict[str, Any]) -> set[str]:
+        return {one["action"] for one in record["recommendation"]["actions"]}
+
+    [promise] = at(NOW)["commitments"]
+    due = datetime.fromisoformat(promise["due"])
+    assert store.queue_sizes()["timed"] == 1
+    assert "update_proactively" not in advised(at(due - timedelta(hours=25)))
+    assert "update_proactively" in advised(at(due - timedelta(hours=24)))
+    assert store.queue_sizes()["timed"] == 1
+    assert at(due + timedelta(hours=1))["commitments"][0]["state"] == "broken"
+    assert "timed" not in store.queue_sizes()
+    values = [body["ticket"]["custom_fields"][0]["value"] for body in desk.bodies]
+    assert values[-1] == at(due + timedelta(days=9))["recommendation"]["primary"]
+    store.close()
+
+
+def test_a_look_at_a_thread_that_is_gone_ends_quietly(analyzer: Analyzer, tmp_path: Path) -> None:
+    store, workers, _ = _workers(analyzer, tmp_path, WriteBack())
+    look = NewJob("look", "zendesk", "1", b"", "zendesk/1")
+    assert store.of("default").take_in(["1"], look)
+    assert workers.step()
+    assert store.queue_sizes() == {"done": 1}
     store.close()
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.serve._verify import Secrets
+from customer_nlp.timeline import LEAD_HOURS
 
 __all__ = ["DEFAULT_TENANT", "Settings", "check_tenant", "secrets_of", "settings_table"]
 
@@ -51,6 +52,10 @@ class Settings:
         "",
         "country whose public holidays are no working days, such as `GB`; needs the extra "
         "`[holidays]`",
+    )
+    lead_hours: int = _setting(
+        int(LEAD_HOURS),
+        "how early before a promise of ours falls due its thread is looked at again",
     )
     public_url: str = _setting(
         "", "this service as helpdesks write it, such as `https://nlp.example`; HubSpot signs it"

@@ -121,9 +121,9 @@ class NewJob:
 
     Parameters
     ----------
-    kind : {'hook', 'fetch', 'write', 'send'}
-        A delivery to read, a thread to fetch, something to write to the helpdesk, a webhook of
-        ours.
+    kind : {'hook', 'fetch', 'look', 'write', 'send'}
+        A delivery to read, a thread to fetch, one to look at again when a promise falls due,
+        something to write to the helpdesk, a webhook of ours.
     platform : str
         From `readers.HELPDESKS`, or ``webhook``.
     key : str
@@ -134,6 +134,8 @@ class NewJob:
         The thread it belongs to.
     dry : bool, default=False
         Kept for looking at, never done.
+    due_at : float, optional
+        Not before this time, in seconds since the epoch.
     """
 
     kind: str
@@ -142,6 +144,7 @@ class NewJob:
     payload: bytes
     thread: str = ""
     dry: bool = False
+    due_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -492,8 +495,10 @@ class Store:
             return connection.execute(_JOBS.update().where(*dead).values(again)).rowcount
 
     def queue_sizes(self) -> dict[str, int]:
-        """Return how many jobs are in each state."""
-        wanted = sa.select(_JOBS.c.state, sa.func.count()).group_by(_JOBS.c.state)
+        """Return how many jobs are in each state; ``timed`` are looks at promises to come."""
+        timed = (_JOBS.c.kind == "look") & (_JOBS.c.state == "queued")
+        state = sa.case((timed, "timed"), else_=_JOBS.c.state).label("state")
+        wanted = sa.select(state, sa.func.count()).group_by(state)
         with self.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(wanted)}
 
@@ -687,8 +692,8 @@ def _new(tenant: str, job: NewJob, now: float) -> dict[str, Any]:
     return {
         "tenant": tenant, "kind": job.kind, "platform": job.platform, "key": _name(job.key),
         "thread": _name(job.thread), "payload": job.payload,
-        "state": "dry" if job.dry else "queued", "attempts": 0, "due_at": now, "lease": "",
-        "reason": "", "at": now,
+        "state": "dry" if job.dry else "queued", "attempts": 0,
+        "due_at": now if job.due_at is None else job.due_at, "lease": "", "reason": "", "at": now,
     }  # fmt: skip
 
 

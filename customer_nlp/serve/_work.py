@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from customer_nlp.analyzer import Analyzer, as_thread
@@ -27,8 +27,24 @@ _RESTING: Final = 0.3
 _RECENT: Final = 3
 #: How often a job is read anew when others change its thread under it, before it is put off.
 _READS: Final = 5
+_CHANGING: Final = "the thread is being changed by others"
+#: After a promise fell due its thread is looked at once more.
+_GRACE: Final = timedelta(minutes=1)
 _IDLE_SECONDS: Final = 0.5
 _PURGE_SECONDS: Final = 3600.0
+
+
+def _next_look(record: Mapping[str, Any], now: datetime, lead: timedelta) -> datetime | None:
+    """Return when a thread is to be looked at again: before a promise of ours is due, and after."""
+    times = [
+        at
+        for one in record["commitments"]
+        if one["by"] == "agent" and one["state"] in ("open", "due") and one["due"]
+        for due in [datetime.fromisoformat(one["due"])]
+        for at in (due - lead, due + _GRACE)
+        if at > now
+    ]
+    return min(times, default=None)
 
 
 def joined(known: Thread | None, new: Thread) -> Thread:
@@ -94,7 +110,8 @@ class Workers:
     write_back : WriteBack
         What follows from an analysis.
     settings : Settings
-        ``workers, lease_seconds, attempts, retention_days, shutdown_seconds`` and ``holidays``.
+        ``workers, lease_seconds, attempts, retention_days, shutdown_seconds, lead_hours`` and
+        ``holidays``.
     count : callable, optional
         Told the outcome of each job: ``done, later, dead``.
     """
@@ -186,6 +203,9 @@ class Workers:
         if job.kind in ("hook", "fetch"):
             self._read(job)
             return
+        if job.kind == "look":
+            self._look(job)
+            return
         if job.kind == "send":
             self._write_back.send(job.tenant, job.key, job.payload, now=self._now())
         else:
@@ -216,17 +236,41 @@ class Workers:
             known = self._store.of(job.tenant).thread(identifier)
             thread = joined(known.thread if known else None, new)
             if known and thread == known.thread:
-                kept, follow = None, []  # every message was scored before
-            else:
-                record = self._analyzer.analyze(
-                    thread, now=self._now(), holidays=self._settings.holidays or None
-                ).to_dict()
-                version = known.version + 1 if known else 1
-                kept = KeptThread(identifier, thread, record, stake(record), version)
-                follow = list(self._write_back.plan(job.tenant, job.platform, identifier, record))
+                self._store.finish(job)  # every message was scored before
+                return
+            version = known.version + 1 if known else 1
+            kept, follow = self._analyzed(job, identifier, thread, version)
             if self._store.finish(job, kept=kept, follow=follow):
                 return
-        raise TryLaterError("the thread is being changed by others")
+        raise TryLaterError(_CHANGING)
+
+    def _look(self, job: Job) -> None:
+        """Analyze a thread anew, since a promise of ours in it is falling due, or has."""
+        for _ in range(_READS):
+            known = self._store.of(job.tenant).thread(job.thread)
+            if known is None:  # it was deleted meanwhile
+                self._store.finish(job)
+                return
+            kept, follow = self._analyzed(job, known.id, known.thread, known.version + 1)
+            if self._store.finish(job, kept=kept, follow=follow):
+                return
+        raise TryLaterError(_CHANGING)
+
+    def _analyzed(
+        self, job: Job, identifier: str, thread: Thread, version: int
+    ) -> tuple[KeptThread, list[NewJob]]:
+        """Analyze a thread as of now; returns it with what follows from that."""
+        settings, now = self._settings, self._now()
+        record = self._analyzer.analyze(
+            thread, now=now, lead_hours=settings.lead_hours, holidays=settings.holidays or None
+        ).to_dict()
+        follow = list(self._write_back.plan(job.tenant, job.platform, identifier, record))
+        at = _next_look(record, now, timedelta(hours=settings.lead_hours))
+        if at is not None:
+            key = f"{identifier}\n{at.isoformat()}"
+            look = NewJob("look", job.platform, key, b"", identifier, due_at=at.timestamp())
+            follow.append(look)
+        return KeptThread(identifier, thread, record, stake(record), version), follow
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._store.clock(), UTC)

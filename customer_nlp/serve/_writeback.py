@@ -462,7 +462,10 @@ class WriteBack:
         if hook:
             told = {"thread": identifier, "after": after, "model": record["model"],
                     "recommendation": _without_words(advice)}  # fmt: skip
-            yield _job("send", _WEBHOOK, f"{identifier}\n{after}", told, identifier,
+            # sent again where time alone changed the advice
+            steps = [primary, advice["timing"], *(one["action"] for one in advice["actions"])]
+            once = _digest(" ".join([str(after), *steps]))
+            yield _job("send", _WEBHOOK, f"{identifier}\n{once}", told, identifier,
                        dry=hook.dry_run)  # fmt: skip
 
     def write(
