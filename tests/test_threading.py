@@ -79,6 +79,60 @@ def test_in_reply_to_alone_links(tmp_path: Path) -> None:
     assert found[0].messages[1].refers_to == "a"
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "References: z@x.example a@x.example",
+        "References: z@x.example,a@x.example",
+        "References: <z@x.example><a@x.example",
+        "References: <z@x.example> <a@\n x.example>",
+        "References: =?us-ascii?B?PGFAeC5leGFtcGxlPg==?=",
+        "In-Reply-To: < a@x.example >",
+        "In-Reply-To: <A@X.EXAMPLE>",
+        "In-Reply-To: <z@x.example> <a@x.example>",
+        "In-Reply-To: a@x.example>",
+        'In-Reply-To: Message from Ann Lee <ann@farm.example> of "Mon, 2 Mar" <a@x.example>',
+    ],
+)
+def test_ids_are_read_however_they_are_written(tmp_path: Path, header: str) -> None:
+    found = threads(
+        tmp_path, mail("a@x.example"), mail("b@x.example", "Other words", hours=1, extra=header)
+    )
+    assert [len(thread) for thread in found] == [2]
+
+
+def test_an_address_is_no_id_of_a_mail(tmp_path: Path) -> None:
+    header = "In-Reply-To: Message from Jo <jo@home.example> of Monday"
+    found = threads(
+        tmp_path,
+        mail("a", "Kettle 4711 leaks", sender=SHOP, to="jo@home.example", extra=header),
+        mail("b", "Sofa 12 has no legs", sender=SHOP, to="jo@home.example", extra=header),
+    )
+    assert [len(thread) for thread in found] == [1, 1]
+
+
+def test_the_index_of_outlook_may_be_folded(tmp_path: Path) -> None:
+    root = "AdwX3nVJm0PpQk2cRXGZ8cJ5d8bYpQ=="
+    found = threads(
+        tmp_path,
+        mail("a", extra=f"Thread-Index: {root}"),
+        mail("b", "Other words", hours=1, extra=f"Thread-Index: {root[:20]}\n {root[20:]}"),
+    )
+    assert [len(thread) for thread in found] == [2]
+
+
+def test_mails_without_a_subject_have_none_in_common(tmp_path: Path) -> None:
+    nothing = "(no subject)"
+    apart = threads(tmp_path, mail("a", nothing), mail("b", nothing, hours=1))
+    answered = threads(
+        tmp_path,
+        mail("a", nothing),
+        mail("b", f"Re: {nothing}", sender=SHOP, to="jo@home.example", hours=1),
+    )
+    assert [len(thread) for thread in apart] == [1, 1]
+    assert [len(thread) for thread in answered] == [2]
+
+
 def test_a_missing_root_names_the_thread(tmp_path: Path) -> None:
     found = threads(
         tmp_path, mail("b", "x", refs="gone"), mail("c", "y", hours=1, refs="gone also-gone")
@@ -161,6 +215,15 @@ def test_a_bounce_joins_the_mail_that_came_back(tmp_path: Path) -> None:
         ("[HELP-42] Kettle", "kettle", False, "help-42"),
         ("##88123## Kettle", "kettle", False, "88123"),
         ("[EXTERNAL] Re: Kettle", "kettle", True, ""),
+        ("[External Email] Re: Kettle", "kettle", True, ""),
+        ("Re: EXTERNAL: Kettle", "kettle", True, ""),
+        ("***SPAM*** Kettle", "kettle", False, ""),
+        ("External pump: leaks", "external pump: leaks", False, ""),
+        ("Re^2: Kettle", "kettle", True, ""),
+        ("Antw.: Kettle", "kettle", True, ""),
+        ("Отв: Kettle", "kettle", True, ""),
+        ("[kettle-users] Re: Kettle", "[kettle-users] kettle", True, ""),
+        ("[kettle-users] Kettle", "[kettle-users] kettle", False, ""),
         ("Order #4711", "order #4711", False, ""),
         ("", "", False, ""),
     ],
@@ -317,6 +380,10 @@ def test_a_mailing_to_thousands_and_one_subject_for_all(tmp_path: Path) -> None:
         ("shop@gmail.com", "shop@gmail.com", True),
         ("shop@gmail.com", "jo@gmail.com", False),
         ("shop.example", "no address", False),
+        ("*.shop.example", "a@eu.shop.example", True),
+        (".shop.example", "a@shop.example", True),
+        ("käse.example", "a@xn--kse-qla.example", True),
+        ("xn--kse-qla.example", "a@eu.käse.example", True),
     ],
 )
 def test_own_domains(entry: str, address: str, inside: bool) -> None:
@@ -390,6 +457,37 @@ def test_within_one_domain_the_desk_is_the_company(tmp_path: Path) -> None:
         own=(),
     )
     assert roles(found) == ["customer", "agent"]
+
+
+def test_a_desk_on_a_sub_domain_is_of_the_domain_above(tmp_path: Path) -> None:
+    mails = []
+    for k in range(4):
+        person, ines = f"p{k}@home{k}.example", "ines@bright.example"
+        mails.append(mail(f"a{k}", f"Matter {k}", sender=person, to="help@mail.bright.example"))
+        mails.append(mail(f"b{k}", f"Re: Matter {k}", sender=ines, to=person, refs=f"a{k}"))
+    assert roles(threads(tmp_path, *mails, own=())) == ["customer", "agent"] * 4
+
+
+@pytest.mark.parametrize(
+    ("sender", "to", "reply_to", "expected"),
+    [
+        # a contact form, and a group that writes in its members' names
+        ("Form <noreply@shop.example>", SHOP, "Jo <jo@home.example>", ("customer", 0.8)),
+        ("'Jo' via Help <help@shop.example>", SHOP, "jo@home.example", ("customer", 0.8)),
+        ("Ines <ines@shop.example>", "jo@home.example", "jo@home.example", ("agent", 1.0)),
+        ("Ines <ines@shop.example>", "tom@shop.example", "ines@shop.example", ("agent", 1.0)),
+        ("Ines <ines@shop.example>", SHOP, "support+7@desk.example", ("agent", 1.0)),
+        ("Mo <mo@farm.example>", SHOP, "jo@home.example", ("customer", 1.0)),
+    ],
+)
+def test_a_mail_to_ourselves_that_outsiders_get_the_answer_to_is_theirs(
+    tmp_path: Path, sender: str, to: str, reply_to: str, expected: tuple[str, float]
+) -> None:
+    (thread,) = threads(tmp_path, mail("a", sender=sender, to=to, extra=f"Reply-To: {reply_to}"))
+    (message,) = thread.messages
+    assert (message.role, message.role_confidence) == expected
+    if expected == ("customer", 0.8):
+        assert message.sender == "jo@home.example"
 
 
 def test_without_any_hint_the_guess_is_honest(tmp_path: Path) -> None:

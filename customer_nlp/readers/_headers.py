@@ -295,17 +295,23 @@ def _parameter(given: object) -> str:
     return str(given).strip()
 
 
-_ID: Final = re.compile(r"<([^<>\s]{1,600})>")
+# The ">" may be missing, and a fold may have cut an id in two.
+_ID: Final = re.compile(r"<([^<>]{1,600})(?=[<>]|\Z)")
+_ID_GAP: Final = re.compile(r"[\s,;<>]+")
 
 
 def message_ids(value: str) -> tuple[str, ...]:
-    """Return the ids in a Message-ID, In-Reply-To or References value, without brackets."""
+    """Return the ids in a Message-ID, In-Reply-To or References value, without brackets.
+
+    Where no brackets are, each word with an ``@`` is one. Cost: linear.
+    """
     if not value:
         return ()
-    found = _ID.findall(value)
-    if not found and " " not in value and "@" in value and len(value) < 600:
-        found = [value.strip("<>")]
-    return tuple(found)
+    value = decode_words(value)
+    found = ["".join(inner.split()) for inner in _ID.findall(value)]
+    if not any(found):
+        found = [word for word in _ID_GAP.split(value) if "@" in word and len(word) < 600]
+    return tuple(filter(None, found))
 
 
 # The bare form that most headers have. Everything else goes through the scanner below.

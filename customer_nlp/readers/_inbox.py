@@ -132,7 +132,7 @@ def _messages(
         role, confidence = sides.role(mail)
         messages.append(
             build_message(
-                mail,
+                mail._replace(sender=sides.author(mail)),
                 raw,
                 id=mail.id,
                 role=role,

@@ -134,7 +134,8 @@ def read_envelope(raw: bytes, place: int, separator: Callable[[], str] = str) ->
     declared = content_type(get("content-type", ""))
     subject = _one_line(decode_words(get("subject", "")))
     bounce = _is_bounce(headers, declared, sender or name, subject)
-    parents = _parents(headers)
+    to, cc = _bare(get("to", "")), _bare(get("cc", ""))
+    parents = _parents(headers, frozenset((sender, *to, *cc)))
     refers_to = parents[-1] if parents else None
     returned = _returned(headers, raw, start) if bounce else _Returned()
     if returned.id:
@@ -147,8 +148,8 @@ def read_envelope(raw: bytes, place: int, separator: Callable[[], str] = str) ->
         sent_at=_sent_at(headers, separator),
         sender=sender,
         sender_name=name,
-        to=_bare(get("to", "")),
-        cc=_bare(get("cc", "")),
+        to=to,
+        cc=cc,
         reply_to=next(iter(_bare(get("reply-to", ""))), ""),
         company_hints=_bare(get("delivered-to", "")) + _bare(get("x-original-to", "")),
         subject=subject,
@@ -209,20 +210,21 @@ def _own_id(value: str) -> str:
     return bare if len(bare) < 600 and " " not in bare else ""
 
 
-def _parents(headers: Mapping[str, str]) -> tuple[str, ...]:
+def _parents(headers: Mapping[str, str], people: frozenset[str]) -> tuple[str, ...]:
     """Return the ids that come before this mail, its parent last."""
     references = message_ids(headers.get("references", ""))
     direct = message_ids(headers.get("in-reply-to", ""))
-    if direct and direct[0] not in references:
-        # A parent that References leave out is the nearest of them all.
-        references = (*references, direct[0])
-    return references
+    # A parent that References leave out is the nearest of them all; the first, where a mail
+    # answers several.
+    missing = tuple(parent for parent in direct[::-1] if parent not in references)
+    # "Message from Ann <ann@kunde.example>" is how old programs say whom they answer.
+    return tuple(parent for parent in references + missing if parent.lower() not in people)
 
 
 def _conversation(headers: Mapping[str, str]) -> str:
     if key := headers.get("x-gm-thrid"):
         return f"gm:{key[:40]}"
-    index = headers.get("thread-index", "")[:64]
+    index = "".join(headers.get("thread-index", "")[:64].split())
     if not index:
         return ""
     try:

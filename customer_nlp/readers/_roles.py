@@ -63,12 +63,26 @@ _SPLIT: Final = re.compile(r"[._+-]")
 
 _LOWEST, _HIGHEST = 0.6, 0.95
 _UNKNOWN: Final = 0.5
+_ON_BEHALF: Final = 0.8
 _ADDRESSES_KNOWN: Final = 4096
 
 
 def domain_of(address: str) -> str:
     """Return what stands behind the last ``@``."""
     return address.rpartition("@")[2]
+
+
+def _ascii(domain: str) -> str:
+    """Write a domain as the network does (RFC 5891): either form may stand in a mail."""
+    if domain.isascii() or len(domain) > _DOMAIN_CHARS:
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
+
+
+_DOMAIN_CHARS: Final = 253
 
 
 class OwnAddresses:
@@ -106,8 +120,8 @@ class OwnAddresses:
                 )
             if at and local:
                 self._addresses.add(name)
-            else:
-                self._domains.add(domain)
+            else:  # "*.example.com" means what "example.com" does
+                self._domains.add(_ascii(domain.removeprefix("*").removeprefix(".")))
 
     def __bool__(self) -> bool:
         return bool(self._domains or self._addresses)
@@ -115,7 +129,7 @@ class OwnAddresses:
     def __contains__(self, address: str) -> bool:
         if address in self._addresses:
             return True
-        domain = domain_of(address)
+        domain = _ascii(domain_of(address))
         while domain:
             if domain in self._domains:
                 return True
@@ -162,7 +176,21 @@ class Sides:
             return "system", 1.0
         if not mail.sender:
             return "customer", _UNKNOWN
+        if self.author(mail) != mail.sender:
+            return "customer", min(self.confidence, _ON_BEHALF)
         return ("agent" if self.is_ours(mail.sender) else "customer"), self.confidence
+
+    def author(self, mail: Envelope) -> str:
+        """Return the address that a mail comes from.
+
+        Contact forms, and groups whose members' domains forbid it (DMARC), send to the company
+        from an address of its own; the customer is who gets the answer.
+        """
+        to_us = bool(mail.to) and all(map(self.is_ours, (mail.sender, *mail.to, *mail.cc)))
+        answered = mail.reply_to if to_us and "@" in mail.reply_to else ""
+        if not answered or self.is_ours(answered) or _looks_like_desk(answered):
+            return mail.sender
+        return answered
 
     def automatic(self, mail: Envelope) -> bool:
         """Tell whether a machine wrote a mail.
@@ -172,7 +200,7 @@ class Sides:
         if mail.automatic or not mail.via_list:
             return mail.automatic
         own_list = self.given and bool(mail.list_domain) and self.is_ours(f"@{mail.list_domain}")
-        return not own_list or self.is_ours(mail.sender)
+        return not own_list or self.is_ours(self.author(mail))
 
 
 def sides_of(conversations: Sequence[Sequence[Envelope]], own: OwnAddresses) -> Sides:
@@ -219,7 +247,16 @@ def _guess(threads: Sequence[Sequence[Envelope]], *, highest: float) -> Sides:
         return Sides(lambda _: False, _UNKNOWN)
     lead = (score - rival) / score
     confidence = round(_LOWEST + (highest - _LOWEST) * lead, 2)
-    return Sides(_belongs(company), confidence)
+    return Sides(_belongs(_highest(company, present)), confidence)
+
+
+def _highest(company: str, present: Counter[str]) -> str:
+    """Return the domain above the company's, if that writes too: desks have sub-domains."""
+    above = company
+    while above := "" if "@" in above else above.partition(".")[2]:
+        if present[above] * 2 >= present[company]:
+            company = above
+    return company
 
 
 def _winner(present: Counter[str], hints: Counter[str]) -> tuple[str, float, float]:

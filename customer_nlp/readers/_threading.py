@@ -39,11 +39,11 @@ _WINDOW: Final = timedelta(days=45)
 # Reply and forward marks as mail programs write them, lower case.
 _MARKS: Final = (
     "re", "r", "aw", "antw", "antwort", "sv", "vs", "vá", "odp", "res", "rif", "ynt", "ang",
-    "atb", "回复", "答复", "回覆", *FORWARD_SUBJECTS,
+    "atb", "回复", "答复", "回覆", "απ", "σχετ", "отв", "на", "رد", "תגובה", *FORWARD_SUBJECTS,
 )  # fmt: skip
 _ANY_MARK: Final = "|".join(sorted(_MARKS, key=len, reverse=True))
 _MARK: Final = re.compile(
-    rf"\s{{0,9}}(?:{_ANY_MARK})\s?(?:[\[(]\d{{1,3}}[\])])?\s?[:：]",
+    rf"\s{{0,9}}(?:{_ANY_MARK})\.?\s?(?:[\[(]\d{{1,3}}[\])]|[\^*]\d{{1,3}})?\s?[:：]",
     re.IGNORECASE,
 )
 _TICKET: Final = re.compile(
@@ -54,7 +54,20 @@ _TICKET: Final = re.compile(
     r"|\b(?:ticket|case|vorgang)(?:[ -]?(?:id|no|nr|number))?[.:]?\s?#\s?(\d[\w-]{2,20})\b",
     re.IGNORECASE,
 )
-_EXTERNAL: Final = re.compile(r"\[(?:external|extern|ext|spam|suspicious)\]", re.IGNORECASE)
+# What mail gateways put before a subject.
+_EXTERNAL: Final = re.compile(
+    r"\[(?:external|extern|ext|spam|suspicious)(?:[ -](?:e-?mail|sender|message))?\]"
+    r"|\*{2,5} ?(?:external|extern|spam) ?\*{2,5}"
+    r"|(?:\A|(?<=: ))(?:external|extern)(?: (?:e-?mail|sender|message))?:",
+    re.IGNORECASE,
+)
+# The name of a list, where the list put it before the mark of a reply.
+_LIST_NAME: Final = re.compile(r"\s{0,9}\[[^\[\]]{1,60}\](?=" + _MARK.pattern + ")", re.IGNORECASE)
+# What mail programs write where a subject was left out.
+_NO_SUBJECT: Final = re.compile(
+    r"\W{0,2}(?:no subject|(?:kein|ohne) betreff|sans objet|sin asunto|(?:nessun|senza) oggetto"
+    r"|geen onderwerp|sem assunto|brak tematu|(?:intet|ingen|inget|uden) (?:emne|ämne))\W{0,2}"
+)
 _SUBJECT_CHARS: Final = 500
 
 
@@ -76,16 +89,18 @@ def plain_subject(subject: str) -> tuple[str, bool, str]:
 @lru_cache(maxsize=1024)  # a conversation asks several times
 def _plain_subject(rest: str) -> tuple[str, bool, str]:
     ticket = ""
-    if "[" in rest or "#" in rest or "(" in rest:
-        rest = _EXTERNAL.sub(" ", rest)
-        if found := _TICKET.search(rest):
-            ticket = next(filter(None, found.groups()), "").casefold()
-            rest = _TICKET.sub(" ", rest)
-    position = 0
+    rest = _EXTERNAL.sub(" ", rest)
+    if any(mark in rest for mark in "[#(") and (found := _TICKET.search(rest)):
+        ticket = next(filter(None, found.groups()), "").casefold()
+        rest = _TICKET.sub(" ", rest)
+    position, marked = 0, False
+    name = _LIST_NAME.match(rest)
+    if name:
+        position = name.end()
     while match := _MARK.match(rest, position):
-        position = match.end()
-    plain = " ".join(rest[position:].split()).casefold().rstrip(" .!")
-    return plain, position > 0, ticket
+        position, marked = match.end(), True
+    kept = f"{name[0] if name else ''} {rest[position:]}"
+    return " ".join(kept.split()).casefold().rstrip(" .!"), marked, ticket
 
 
 class _Sets:
@@ -215,18 +230,23 @@ def by_headers(envelopes: Sequence[Envelope], spill: Spill) -> Conversations:
     sets = _Sets(len(envelopes))
     node_of = Index(spill)
     for number, envelope in enumerate(envelopes):
-        own = node_of.setdefault(f"id:{envelope.id}", number)
+        own = node_of.setdefault(_key(f"id:{envelope.id}"), number)
         if own != number:  # mails before it in the file named it
             sets.union(own, number)
         keys = [f"id:{reference}" for reference in envelope.references]
         if envelope.conversation:
             keys.append(envelope.conversation)
-        for key in keys:
+        for key in map(_key, keys):
             node = node_of.get(key)
             if node is None:
                 node = node_of[key] = sets.add()
             sets.union(number, node)
     return Conversations(envelopes, map(sets.find, range(len(envelopes))), len(sets))
+
+
+def _key(identifier: str) -> str:
+    """Bring an id to the form in which two are compared: gateways change the case of some."""
+    return identifier.casefold()
 
 
 @dataclass(slots=True)
@@ -331,6 +351,8 @@ def _may_follow(first: Envelope, is_ours: Callable[[str], bool], *, internal: bo
         return True
     if first.automatic or first.via_list or internal or is_ours(first.sender):
         return False
+    if _NO_SUBJECT.fullmatch(plain):
+        return False
     # A customer who writes anew under the same specific subject still writes about it.
     return len(plain) >= 8 and (" " in plain or any(char.isdigit() for char in plain))
 
@@ -396,24 +418,25 @@ def in_order(conversation: Sequence[Envelope]) -> tuple[str, list[Envelope]]:
 
 def _root(ordered: list[Envelope]) -> str:
     """Climb from the first mail to the one that began it, which may be missing."""
-    by_id = {mail.id: mail for mail in ordered}
+    by_id = {_key(mail.id): mail for mail in ordered}
     mail = ordered[0]
     seen = set()
     while True:
-        seen.add(mail.id)
-        above = next((reference for reference in mail.references if reference != mail.id), None)
+        own = _key(mail.id)
+        seen.add(own)
+        above = next((name for name in mail.references if _key(name) != own), None)
         if above is None:
             return mail.id
-        if above in seen:  # they name one another
+        if _key(above) in seen:  # they name one another
             return ordered[0].id
-        if above not in by_id:
+        if _key(above) not in by_id:
             return above
-        mail = by_id[above]
+        mail = by_id[_key(above)]
 
 
 def _by_date(mails: Sequence[Envelope]) -> list[Envelope]:
     keys: dict[int, tuple[datetime, int, int, int]] = {}
-    at_of = {mail.id: at for at, mail in reversed(list(enumerate(mails)))}
+    at_of = {_key(mail.id): at for at, mail in reversed(list(enumerate(mails)))}
     for at, mail in enumerate(mails):
         if mail.sent_at:
             keys[at] = (mail.sent_at, 0, len(mail.references), at)
@@ -437,7 +460,7 @@ def _by_date(mails: Sequence[Envelope]) -> list[Envelope]:
 def _anchor(mail: Envelope, at_of: dict[str, int], at: int) -> int:
     """Return the place of the nearest mail that this one answers, or -1."""
     for reference in reversed(mail.references):
-        found = at_of.get(reference, -1)
+        found = at_of.get(_key(reference), -1)
         if found >= 0 and found != at:
             return found
     return -1
