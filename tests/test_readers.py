@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import mailbox
+import math
 import os
 import tarfile
 import zipfile
@@ -252,6 +253,14 @@ def rows(tmp_path: Path, *records: dict[str, object], **options: object) -> list
         ({}, "customer", 0.6),
         ({"from": "Ines <ines@eu.shop.example>"}, "agent", 1.0),
         ({"from": "jo@notshop.example"}, "customer", 1.0),
+        ({"role": "Live Agent"}, "agent", 1.0),
+        ({"role": "Technical Support"}, "agent", 1.0),
+        ({"role": "end customer"}, "customer", 1.0),
+        ({"speaker": "Agent 1"}, "agent", 1.0),
+        ({"author": {"name": "Ines", "type": "admin"}}, "agent", 1.0),
+        ({"author": {"name": "Jo", "type": "Person"}}, "customer", 0.6),
+        ({"role": math.nan}, "customer", 0.6),
+        ({"from": "Customer Support"}, "agent", 0.6),
     ],
 )
 def test_roles_of_rows(
@@ -315,6 +324,19 @@ def test_rows_without_a_thread_are_threads_of_their_own(tmp_path: Path) -> None:
         ("Tue Oct 31 22:10:47 +0000 2017", datetime(2017, 10, 31, 22, 10, 47, tzinfo=UTC)),
         ("03/04/2026", None),
         ("31.31.2025", None),
+        ("02.03.26 9:00", datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        ("2026/03/02 9:00", datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        ("2026-3-2", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("2026/13/02", None),
+        ("2-Mar-2026 09:00", datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        ("2026-03-02 09:00:00.250", datetime(2026, 3, 2, 9, 0, 0, 250_000, tzinfo=UTC)),
+        ("2026-03-02 09:14 PM", datetime(2026, 3, 2, 21, 14, tzinfo=UTC)),
+        ("Mar 2, 2026 12:14 a.m.", datetime(2026, 3, 2, 0, 14, tzinfo=UTC)),
+        ("March 2, 2026 at 9:14 PM", datetime(2026, 3, 2, 21, 14, tzinfo=UTC)),
+        ("Mar 2, 2026 21:14 PM", None),
+        ("Mon Mar 02 2026 09:00:00 GMT+0100 (CET)", datetime(2026, 3, 2, 8, tzinfo=UTC)),
+        (1772442000000000, datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        (1772442000000000000, datetime(2026, 3, 2, 9, tzinfo=UTC)),
         (True, None),
         (12.5, None),
         ("soon", None),
@@ -323,6 +345,53 @@ def test_rows_without_a_thread_are_threads_of_their_own(tmp_path: Path) -> None:
 )
 def test_dates_of_rows(given_value: object, expected: datetime | None) -> None:
     assert when(given_value) == expected
+
+
+def test_numbers_with_gaps_are_ids_still(tmp_path: Path) -> None:
+    whole = {"thread": 7, "text": "a"}
+    gaps = [{"thread": 7.0, "text": "b"}, {"thread": math.nan, "text": "c"}, {"thread": math.nan}]
+
+    found = rows(tmp_path, whole, *[{"text": "d"} | record for record in gaps])
+
+    assert [(thread.id, len(thread)) for thread in found] == [
+        ("row-2", 1), ("row-3", 1), ("7", 2),
+    ]  # fmt: skip
+
+
+def test_a_gap_in_the_text_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ParseError, match="no text"):
+        rows(tmp_path, {"text": math.nan})
+
+
+@pytest.mark.parametrize("empty", [{"text": None}, {"text": ""}, {}])
+def test_html_stands_in_for_a_text_that_is_empty(tmp_path: Path, empty: dict[str, object]) -> None:
+    (thread,) = rows(tmp_path, empty | {"body_html": "<p>Where is it?</p>"})
+    table = tmp_path / "table.csv"
+    table.write_text("text,body_html\n,<p>Where is it?</p>\nHere,<p>There</p>\n")
+
+    assert thread.messages[0].text.strip() == "Where is it?"
+    assert [one.messages[0].text.strip() for one in read(table)] == ["Where is it?", "Here"]
+
+
+@pytest.mark.parametrize("name", ["conversation", "transcript"])
+def test_threads_are_lists_of_many_names(tmp_path: Path, name: str) -> None:
+    turns = [{"speaker": "customer", "text": "Hi"}, {"speaker": "agent", "text": "Yes?"}]
+    path = tmp_path / "threads.json"
+    path.write_text(json.dumps([{name: turns}] * 2))
+
+    found = list(read(path))
+
+    assert [[message.role for message in thread.messages] for thread in found] == [
+        ["customer", "agent"]
+    ] * 2
+
+
+@pytest.mark.parametrize("name", ["mails.csv", "mails.txt"])
+def test_a_column_from_is_no_mailbox(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("From Email,Date,Text\njo@home.example,2026-03-02T09:14,Hi\n")
+    (thread,) = read(path)
+    assert (thread.messages[0].text, thread.messages[0].sender) == ("Hi", "jo@home.example")
 
 
 def test_markup_in_a_cell_becomes_text(tmp_path: Path) -> None:

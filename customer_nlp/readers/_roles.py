@@ -16,7 +16,7 @@ from typing import Final
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.readers._mail import Envelope
 
-__all__ = ["OwnAddresses", "Sides", "sides_of"]
+__all__ = ["OwnAddresses", "Sides", "looks_like_desk", "sides_of"]
 
 _FREE_MAIL: Final = frozenset(
     {
@@ -188,7 +188,7 @@ class Sides:
         """
         to_us = bool(mail.to) and all(map(self.is_ours, (mail.sender, *mail.to, *mail.cc)))
         answered = mail.reply_to if to_us and "@" in mail.reply_to else ""
-        if not answered or self.is_ours(answered) or _looks_like_desk(answered):
+        if not answered or self.is_ours(answered) or looks_like_desk(answered):
             return mail.sender
         return answered
 
@@ -217,7 +217,8 @@ def _people(mail: Envelope) -> tuple[str, ...]:
     return tuple(filter(None, (mail.sender, *mail.to, *mail.cc)))
 
 
-def _looks_like_desk(address: str, name: str = "") -> bool:
+def looks_like_desk(address: str, name: str = "") -> bool:
+    """Tell an address, or the name beside it, that stands for a desk rather than a person."""
     local = address.partition("@")[0]
     if local in _FRONT_DOORS or not _DESKS.isdisjoint(_SPLIT.split(local)):
         return True
@@ -290,7 +291,7 @@ def _evidence(
         party(address)
         for mail in human
         for address, name in _named(mail)
-        if address and _looks_like_desk(address, name)
+        if address and looks_like_desk(address, name)
     }
     receivers = {party(address) for mail in human for address in mail.company_hints}
     for name in desks | (receivers & seen):

@@ -5,6 +5,7 @@ The names that exports use are data, in tables at the top.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,10 +15,19 @@ from customer_nlp import text as _text
 from customer_nlp.errors import InvalidRecordError
 from customer_nlp.readers._headers import addresses, moment
 from customer_nlp.readers._mime import clean
-from customer_nlp.readers._roles import OwnAddresses
+from customer_nlp.readers._roles import OwnAddresses, looks_like_desk
 from customer_nlp.records import Message, Zone, utc
 
-__all__ = ["FIELDS", "BadRowError", "columns_of", "field_name", "flag", "label", "to_message"]
+__all__ = [
+    "FIELDS",
+    "BadRowError",
+    "columns_of",
+    "field_name",
+    "flag",
+    "html_column",
+    "label",
+    "to_message",
+]
 
 #: What a column may be called (lower case, "_" between words), best first.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -77,24 +87,33 @@ _ROLE_WORDS: Final = {
             "assistant", "advisor", "adviser", "company", "brand", "service", "helpdesk",
             "teammate", "csr", "outbound", "outgoing", "out", "sent", "seller", "merchant",
             "business", "us", "mitarbeiter", "a", "support_agent", "customer_service",
-            "service_agent", "sales", "technician",
+            "service_agent", "sales", "technician", "team", "care", "contact_center",
+            "call_center",
         ),
-        "bot": ("bot", "chatbot", "virtual_agent", "virtual_assistant", "agent_bot", "ai"),
+        "bot": (
+            "bot", "chatbot", "virtual_agent", "virtual_assistant", "agent_bot", "ai", "ai_agent",
+        ),
         "system": (
             "system", "automation", "auto", "event", "notification", "trigger", "machine",
-            "bounce", "activity", "log", "template",
+            "bounce", "activity", "log", "template", "auto_reply", "autoreply", "autoresponder",
         ),
     }.items()
     for word in words
 }  # fmt: skip
+_NUMBERED: Final = re.compile(r"_?#?\d{1,6}$")
 _ACCEPTED_ROLES: Final = "customer, agent, system (or such as user, client, support, staff, bot)"
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _TRUE: Final = frozenset({"true", "1", "yes", "y", "t", "ja", "x"})
 _FALSE: Final = frozenset({"false", "0", "no", "n", "f", "nein", ""})
-_DAY_FIRST: Final = re.compile(
-    r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? +(\d{1,2}):(\d\d)(?::(\d\d))?)?\s{0,9}"
+_CLOCK: Final = r"(?:,? +(\d{1,2}):(\d\d)(?::(\d\d))?)?\s{0,9}"
+_DAY_FIRST: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)" + _CLOCK)
+_YEAR_FIRST: Final = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
+_DASHED: Final = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4}|\d\d)\b")
+_HALF_DAY: Final = re.compile(
+    r"(\d{1,2})(:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?([ap])\.?m\b\.?", re.IGNORECASE
 )
+_ZONE_NAME: Final = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d\d:?\d\d\b)")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _MAIL_CHANNELS: Final = frozenset({"email", "e-mail", "mail"})
 _MARKUP: Final = re.compile(r"\s{0,99}<(?:!doctype|html|body|div|p|span|table|br)\b", re.IGNORECASE)
@@ -129,6 +148,14 @@ def columns_of(names: Iterable[str]) -> dict[str, str]:
         if column is not None:
             found[field] = column
     return found
+
+
+def html_column(names: Iterable[str]) -> str | None:
+    """Return the column of HTML that stands in where the text is empty."""
+    return next((name for name in names if field_name(name) in _HTML_COLUMNS), None)
+
+
+_HTML_COLUMNS: Final = frozenset({"body_html", "html_body", "html"})
 
 
 def to_message(record: Mapping[str, Any], own: OwnAddresses) -> tuple[Message, str | None]:
@@ -196,7 +223,8 @@ def _words(value: object, *, markup: bool) -> str:
     if isinstance(value, list):  # content in parts, as chat services give it
         parts = [part.get("text") if isinstance(part, dict) else part for part in value]
         value = "\n".join(part for part in parts if isinstance(part, str))
-    if value is None:
+    # NaN is how tables write a gap.
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         raise BadRowError("no text")
     if not isinstance(value, str):
         raise BadRowError(f"the text must be a string; got {type(value).__name__}")
@@ -212,6 +240,10 @@ def label(value: object) -> str | None:
         value = value.get("id") or value.get("channel") or value.get("name")
     if value is None or isinstance(value, bool | list | dict):
         return None
+    if isinstance(value, float):  # a column of numbers with gaps: 4711 has become 4711.0
+        if math.isnan(value):
+            return None
+        value = int(value) if value.is_integer() else value
     return _SURROGATES.sub("\ufffd", str(value)).replace("\0", "").strip() or None
 
 
@@ -259,7 +291,7 @@ def _role(
     """Return the role, how sure it is, and whether the word for it means a machine."""
     given = _role_given(record)
     if given:
-        role = _ROLE_WORDS.get(field_name(given))
+        role = _role_named(given)
         if role is not None:
             automatic = role in {"bot", "system"}
             return ("agent" if role == "bot" else role), _confidence(record), automatic
@@ -271,7 +303,18 @@ def _role(
         return word, 1.0, word == "system"
     if own and sender and "@" in sender:
         return ("agent" if sender.lower() in own else "customer"), 1.0, False
-    return "customer", ROLE_UNKNOWN_CONFIDENCE, False
+    name = label(record.get("sender_name")) or next(_display_names(record.get("sender")), "")
+    desk = bool(sender) and looks_like_desk(sender or "", name or sender or "")
+    return ("agent" if desk else "customer"), ROLE_UNKNOWN_CONFIDENCE, False
+
+
+def _role_named(given: str) -> str | None:
+    """Return the role that words mean: those known as a whole, else by the last of them."""
+    words = _NUMBERED.sub("", field_name(given))  # transcripts number their speakers
+    if role := _ROLE_WORDS.get(words):
+        return role
+    _, _, head = words.rpartition("_")  # of "live agent" and "technical support" it is the noun
+    return _ROLE_WORDS.get(head) if len(head) > 2 else None
 
 
 def _role_given(record: Mapping[str, Any]) -> str | None:
@@ -283,11 +326,21 @@ def _role_given(record: Mapping[str, Any]) -> str | None:
         raise BadRowError(f"the role must be a word; got {type(given).__name__}")
     if word := label(given):
         return word
+    if word := _role_within(record.get("sender")):
+        return word
     if (by_customer := flag(record.get("by_customer"))) is not None:
         return "customer" if by_customer else "agent"
     if (by_agent := flag(record.get("by_agent"))) is not None:
         return "agent" if by_agent else "customer"
     return None
+
+
+def _role_within(sender: object) -> str | None:
+    """Return the word for the role where the sender is an object that has one we know."""
+    if not isinstance(sender, dict):
+        return None
+    words = (label(sender.get(name)) for name in ("role", "type"))
+    return next((word for word in words if word and _role_named(word)), None)
 
 
 def _confidence(record: Mapping[str, Any]) -> float:
@@ -332,8 +385,9 @@ def _zones(value: object) -> tuple[Zone, ...]:
 def when(value: object) -> datetime | None:
     """Read a date as exports write it; ``None`` where it cannot be told.
 
-    ISO 8601, RFC 5322, ``31.12.2025 17:05``, seconds or milliseconds since 1970. Dates such as
-    03/04/2026 mean two days and are not guessed. Without a zone: UTC.
+    ISO 8601, RFC 5322, ``31.12.2025 17:05``, ``2025/12/31 5:05 PM``, seconds (or milli-, micro-,
+    nanoseconds) since 1970. Dates such as 03/04/2026 mean two days and are not guessed. Without a
+    zone: UTC.
     """
     if isinstance(value, bool) or value is None:
         return None
@@ -342,16 +396,36 @@ def when(value: object) -> datetime | None:
         number = float(word)
     except ValueError:
         return _calendar(word)
-    if not 1e8 <= number < 1e14:  # "20260302" or a counter is no moment
+    if not 1e8 <= number < 1e20:  # "20260302" or a counter is no moment
         return _calendar(word) if len(word) == 8 else None
-    return datetime.fromtimestamp(number / (1000 if number >= 1e11 else 1), UTC)
+    # Seconds, or thousandths, millionths, billionths of them: whatever lies in our days.
+    power = 0 if number < 1e11 else 3 if number < 1e14 else 6 if number < 1e17 else 9
+    return datetime.fromtimestamp(number / 10**power, UTC)
 
 
 def _calendar(word: str) -> datetime | None:
-    if match := _DAY_FIRST.fullmatch(word):
-        day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
-        try:
-            return utc("date", datetime(year, month, day, hour, minute, second, tzinfo=UTC))
-        except ValueError:
+    if half := _HALF_DAY.search(word):  # "9:14 PM" is 21:14
+        hour = int(half[1])
+        if not 1 <= hour <= 12:
             return None
-    return moment(word)
+        hour = hour % 12 + (12 if half[3] in "pP" else 0)
+        word = word[: half.start()] + f"{hour:02}{half[2]}" + word[half.end() :]
+    if match := _DAY_FIRST.fullmatch(word):
+        day, month, year, *clock = match.groups()
+        return _date_of(year, month, day, *clock)
+    if match := _YEAR_FIRST.fullmatch(word):
+        year, _, month, day, *clock = match.groups()
+        return _date_of(year, month, day, *clock)
+    word = _DASHED.sub(r"\1 \2 \3", word).replace(" at ", " ")
+    return moment(_ZONE_NAME.sub("", word))  # "GMT+0100" would be taken for GMT
+
+
+def _date_of(year: str, *parts: str | None) -> datetime | None:
+    century = 2000 if len(year) == 2 else 0
+    month, day, hour, minute, second = (int(part or 0) for part in parts)
+    try:
+        return utc(
+            "date", datetime(int(year) + century, month, day, hour, minute, second, tzinfo=UTC)
+        )
+    except ValueError:
+        return None

@@ -373,16 +373,17 @@ def _detect_file(path: Path) -> str:
     if head.startswith(b"PAR1"):
         return "parquet"
     _refuse_binary(path, head)
-    if starts_as_mbox(head):
+    text = _text_of(head)
+    first = text.partition("\n")[0].partition("\r")[0][:10_000]
+    # A table may open with a column called "From Email".
+    if starts_as_mbox(head) and not has_text_column(first):
         return "mbox"
     suffix = path.suffix.lower()
-    text = _text_of(head)
     if suffix not in {".csv", ".tsv", ".eml"} and text.startswith(("{", "[")):
         return _helpdesk(path) or "jsonl"
-    first = text.partition("\n")[0].partition("\r")[0]
     if suffix == ".eml" or (_starts_as_mail(head) and suffix not in {".csv", ".tsv"}):
         return "eml"
-    if suffix in {".csv", ".tsv"} or has_text_column(first[:10_000]) or first.startswith("sep="):
+    if suffix in {".csv", ".tsv"} or has_text_column(first) or first.startswith("sep="):
         return "csv"
     raise SourceError(
         "The file is of no known kind: expected an mbox (first line 'From …'), a mail with "

@@ -20,6 +20,7 @@ from customer_nlp.readers._rows import (
     BadRowError,
     columns_of,
     field_name,
+    html_column,
     label,
     to_message,
 )
@@ -341,6 +342,7 @@ def _csv_rows(
 ) -> Iterator[Thread]:
     where = {field: names.index(column) for field, column in columns.items()}
     markup = "html" in field_name(columns["text"])
+    rich = html_column(names)
     records = _csv_records(_Tap(lines), delimiter, len(names))
     for index, (cells, raw, problem) in enumerate(records):
         problem = problem or _row_problem(cells, names, where["text"])
@@ -351,6 +353,9 @@ def _csv_rows(
             field: cells[at] for field, at in where.items() if at < len(cells)
         }
         record["markup"] = markup
+        if rich and not record["text"].strip():  # a mail that has nothing but HTML to say
+            at = names.index(rich)
+            record |= {"text": cells[at] if at < len(cells) else "", "markup": True}
         if (found := table.add(index, record, raw)) is None:
             continue
         thread, message = found
@@ -426,7 +431,7 @@ def _row_problem(cells: list[str], names: list[str], text_at: int) -> str:
 
 _LISTS: Final = (
     "messages", "turns", "utterances", "comments", "dialogue", "dialog", "conversation_messages",
-    "log", "parts",
+    "log", "parts", "conversation", "transcript",
 )  # fmt: skip
 _WRAPPERS: Final = ("threads", "conversations", "tickets", "data", "results", "items", "records")
 
@@ -564,9 +569,13 @@ def as_bytes(item: Any) -> bytes:
 
 
 def _fields(item: Mapping[str, Any]) -> dict[str, Any]:
-    columns = columns_of(key for key in item if isinstance(key, str))
+    # A field that is null here may stand under another of its names.
+    filled = [key for key in item if isinstance(key, str) and item[key] is not None]
+    columns = columns_of(filled)
     record = {field: item[column] for field, column in columns.items()}
     record["markup"] = "html" in field_name(columns.get("text", ""))
+    if record.get("text") == "" and (rich := html_column(filled)):
+        record |= {"text": item[rich], "markup": True}
     return record
 
 
