@@ -771,6 +771,8 @@ def test_dates_of_mails(tmp_path: Path, header: str, expected: datetime | None) 
         ("=?utf-8?B?!!!?= stays", "=?utf-8?B?!!!?= stays"),
         ("=?utf-8?Q?never closed", "=?utf-8?Q?never closed"),
         ("=?gb2312?B?xOO6ww==?=", "你好"),
+        ("=?utf-8?Q?Wo_ist_es??=", "Wo ist es?"),
+        ("=?utf-8?Q?Wo?= =?utf-8?Q?_ist_es??= hm", "Wo ist es? hm"),
     ],
 )
 def test_encoded_words(value: str, expected: str) -> None:
@@ -788,6 +790,7 @@ def test_encoded_words(value: str, expected: str) -> None:
         ('"unclosed <a@b.example>', ["a@b.example"]),
         ("undisclosed-recipients:;", []),
         ("<<a@b.example>>", ["a@b.example"]),
+        ("=?utf-8?Q?Jo_=3Cjo=40home=2Eexample=3E?=", ["jo@home.example"]),
     ],
 )
 def test_address_lists(value: str, expected: list[str]) -> None:
@@ -820,6 +823,56 @@ def test_charsets_right_wrong_and_unknown(
         tmp_path, f"{head}Content-Transfer-Encoding: base64\n\n".encode() + base64.b64encode(raw)
     )
     assert message.text == expected
+
+
+@pytest.mark.parametrize("label", ["iso-8859-15", "iso-8859-2", "windows-1250", "macintosh"])
+def test_a_latin_label_on_utf8(tmp_path: Path, label: str) -> None:
+    header = f"Content-Type: text/plain; charset={label}"
+    assert one(tmp_path, mail("Grüße aus Łódź", header)).text == "Grüße aus Łódź"
+    known = mail("", header).encode() + "Grüße".encode(label)
+    assert one(tmp_path, known).text == "Grüße"
+
+
+@pytest.mark.parametrize(("label", "word"), [("koi8-r", "ёлка"), ("tis-620", "รถ")])
+def test_other_labels_are_believed(tmp_path: Path, label: str, word: str) -> None:
+    raw = mail("", f"Content-Type: text/plain; charset={label}").encode() + word.encode(label)
+    assert one(tmp_path, raw).text == word
+
+
+def test_html_may_name_its_charset_itself(tmp_path: Path) -> None:
+    page = '<html><head><meta charset="windows-1251"></head><body>Где мой заказ</body></html>'
+    raw = mail("", "Content-Type: text/html").encode() + page.encode("cp1251")
+    assert one(tmp_path, raw).text.strip() == "Где мой заказ"
+
+
+def test_each_header_has_an_encoding_of_its_own(tmp_path: Path) -> None:
+    raw = mail("Hi", subject="Bestellung für Jo").encode("latin-1")
+    message = one(
+        tmp_path, raw.replace(b"From: jo@home.example", "From: Zoë <z@x.example>".encode())
+    )
+    assert (message.subject, message.sender_name) == ("Bestellung für Jo", "Zoë")
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    assert (
+        one(tmp_path, mail("\ufeffHello", "Content-Type: text/plain; charset=utf-8")).text
+        == "Hello"
+    )
+
+
+def test_what_is_signed_in_place_is_shown_as_mail_programs_show_it(tmp_path: Path) -> None:
+    head, tail = "-----BEGIN PGP SIGNED MESSAGE-----\n", "-----BEGIN PGP SIGNATURE-----\n"
+    end = "-----END PGP SIGNATURE-----\n"
+
+    whole = one(tmp_path, mail(f"{head}Hash: SHA256\n\nIt leaks.\n- -- \nJo\n{tail}\nab==\n{end}"))
+    cut = one(tmp_path, mail(f"{head}\nIt leaks.\n{tail}\nab"))
+    alone = one(tmp_path, mail(f"{head}\nIt leaks.\n"))
+    around = one(tmp_path, mail(f"Top\n{head}\nIt leaks.\n{tail}\nab\n{end}List\n"))
+
+    assert whole.text == "It leaks.\n-- \nJo\n"
+    assert cut.text == "It leaks.\n"
+    assert alone.text == f"{head}\nIt leaks.\n"
+    assert around.text == "Top\nIt leaks.\nList\n"
 
 
 def test_a_cut_character_does_not_turn_the_rest_into_mojibake(tmp_path: Path) -> None:
@@ -884,6 +937,7 @@ def test_nested_alternatives(tmp_path: Path) -> None:
     [
         "Content-Type: text/plain\nContent-Disposition: attachment\n\nlog",
         'Content-Type: text/plain; name="log.txt"\nContent-Disposition: inline\n\nlog',
+        "Content-Type: text/plain\nContent-Disposition: inline; filename=log.txt\n\nlog",
         "Content-Type: text/calendar\n\nBEGIN:VCALENDAR",
         "Content-Type: application/ms-tnef; name=winmail.dat\n\nxx",
         "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\nAAAA",
@@ -961,6 +1015,13 @@ def test_a_header_without_a_fold_does_not_end_the_headers(tmp_path: Path) -> Non
         ("X-Auto-Response-Suppress: All", "Order", False),
         ("", "Automatic reply: Order", True),
         ("", "Out of office chairs", False),
+        ("", "Automatic reply", True),
+        ("", "[Auto-Reply] Order", True),
+        ("", "Abwesenheit: Order", True),
+        ("", "Abwesenheit", False),
+        ("", "Автоматический ответ: Order", True),
+        ("", "自动答复：Order", True),
+        ("", "Auto: broken door", False),
     ],
 )
 def test_automatic_mail(tmp_path: Path, headers: str, subject: str, automatic: bool) -> None:
@@ -974,6 +1035,21 @@ def test_a_group_that_is_the_support_address_does_not_make_mail_automatic(tmp_pa
     raw = mail("Hi", "List-Id: Help <help.shop.example>\nPrecedence: list")
     assert not one(tmp_path, raw, own_domains=["shop.example"]).automatic
     assert one(tmp_path, raw, own_domains=["other.example"]).automatic
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "system"),
+    [
+        ("MAILER-DAEMON@mx.example", "Delayed Mail (still being retried)", True),
+        ("MAILER-DAEMON@mx.example", "Quota", True),
+        ("postmaster@mx.example", "Недоставленное сообщение: Order", True),
+        ("postmaster@mx.example", "Question on an invoice", False),
+        ("jo@home.example", "Undeliverable parcel", False),
+    ],
+)
+def test_who_brings_mail_back(tmp_path: Path, sender: str, subject: str, system: bool) -> None:
+    raw = mail("It did not go through.", subject=subject).replace("jo@home.example", sender)
+    assert (one(tmp_path, raw).role == "system") is system
 
 
 BOUNCED = "Message-ID: <lost@home.example>"

@@ -65,6 +65,13 @@ _LABELS: Final = {
     "x-ansi": "cp1252",
     "cp-1252": "cp1252",
 }
+# Labels that western programs put on any text: bytes that are UTF-8 too are UTF-8.
+_LATIN: Final = frozenset(
+    {
+        "cp1252", "cp1250", "cp1254", "cp1257", "mac-roman", "iso8859-2", "iso8859-3", "iso8859-4",
+        "iso8859-9", "iso8859-10", "iso8859-13", "iso8859-14", "iso8859-15", "iso8859-16",
+    }
+)  # fmt: skip
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -100,14 +107,19 @@ def decode_text(raw: bytes, label: str = "") -> str:
 
     Notes
     -----
-    A western single-byte label fits any bytes, so text that is valid UTF-8 beyond ASCII is
+    A latin single-byte label fits any bytes, so text that is valid UTF-8 beyond ASCII is
     taken for UTF-8. A broken UTF-8 text stays UTF-8 when most of it is, else it is read as
     cp1252.
     """
     if raw.isascii() and (not label or _codec(label) in {None, "utf-8", "cp1252"}):
         return raw.decode("ascii")
     codec = _codec(label) if label else "utf-8"
-    for candidate in ("utf-8",) if codec in {None, "utf-8", "cp1252"} else (codec, "utf-8"):
+    candidates = [codec, "utf-8"]
+    if codec in {None, "utf-8", "cp1252"}:
+        candidates = ["utf-8"]
+    elif codec in _LATIN:
+        candidates = ["utf-8", codec]
+    for candidate in candidates:
         try:
             text = raw.decode(candidate or "utf-8")
         except (UnicodeError, ValueError):
@@ -132,8 +144,9 @@ def _with_replacement(raw: bytes, codec: str | None) -> str:
     return raw.decode("cp1252", "replace")
 
 
-# One encoded word; bounded, so that a run of "=?" costs linear time.
-_WORD: Final = re.compile(r"=\?([^?\s]{1,70})\?([bBqQ])\?([^?\r\n]{0,2000})\?=")
+# One encoded word; bounded, so that a run of "=?" costs linear time. Some senders leave the
+# question mark of "Where is it?" as it is.
+_WORD: Final = re.compile(r"=\?([^?\s]{1,70})\?([bBqQ])\?([^?\r\n]{0,2000}\??)\?=")
 _HEX: Final = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
@@ -220,7 +233,7 @@ def split_head(
     if blank := _BREAK.match(raw, start, end):
         return {}, blank.end(), 0
     gap = _BLANK_LINE.search(raw, start, end)
-    text = decode_text(raw[start : gap.start() if gap else end])
+    text = _decode_head(raw[start : gap.start() if gap else end])
     if not _NAME.match(text):
         return {}, start, 0
     headers: dict[str, str] = {}
@@ -243,6 +256,14 @@ def split_head(
             headers[key] = value.strip()
     headers.update((key, ", ".join(values)) for key, values in many.items())
     return headers, gap.end() if gap else end, found
+
+
+def _decode_head(raw: bytes) -> str:
+    """Decode headers; line by line where they are not UTF-8, since servers add lines of theirs."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\n".join(map(decode_text, raw.split(b"\n")))
 
 
 class ContentType(NamedTuple):
@@ -385,6 +406,10 @@ def addresses(value: str) -> tuple[tuple[str, str], ...]:
         return ((decode_words(match[2]).strip(" \t'\""), match[3].lower()),)
     pairs = []
     for name, address in _split_addresses(value):
+        if not address and "=?" in name:  # the whole of "Ann <ann@kunde.example>" is encoded
+            name = decode_words(name)
+            if match := _NAMED.fullmatch(name):
+                name, address = match[2], match[3]
         if not address and (match := _PLAIN.search(name)):
             name, address = name.replace(match[0], "").strip(), match[0]
         bare = "".join(address.split()).lower()

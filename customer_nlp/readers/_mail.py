@@ -264,6 +264,16 @@ _AWAY: Final = (
     "risposta automatica", "fuori sede", "resposta automática", "ausência temporária",
     "automatisch antwoord", "afwezig", "autosvar", "automatisk svar", "automatiskt svar",
     "odpowiedź automatyczna", "automaattinen vastaus", "automatická odpověď",
+    "automatická odpoveď", "automatikus válasz", "автоматический ответ", "автоматична відповідь",
+    "otomatik yanıt", "αυτόματη απάντηση", "răspuns automat", "automatski odgovor",
+    "samodejni odgovor", "automatsvar", "自動応答", "自動返信", "自动答复", "自动回复", "自動回覆",
+    "자동 회신", "out of the office", "abwesenheit",
+)  # fmt: skip
+_ABSENT: Final = frozenset(
+    {
+        "out of the office", "abwesend", "abwesenheit", "absence du bureau", "fuera de la oficina",
+        "fuori sede", "ausência temporária", "afwezig",
+    }
 )  # fmt: skip
 _RESPONDER_HEADERS: Final = ("x-autoreply", "x-auto-reply", "x-autorespond", "x-autoresponder")
 
@@ -279,13 +289,13 @@ def _is_automatic(headers: Mapping[str, str], subject: str) -> bool:
     lowered = subject.lower()[:200]
     if "x-auto-response-suppress" in headers:
         return any(phrase in lowered for phrase in _AWAY)
-    opening, colon, _ = lowered.partition(":")
-    return bool(colon) and opening.strip() in _AWAY
+    opening, *answered = re.split("[:：\\]]", lowered.removeprefix("["), maxsplit=1)
+    # A customer may call a mail "Absence", too; "Automatic reply" is what machines call theirs.
+    return opening.strip() in _AWAY and (bool(answered) or opening.strip() not in _ABSENT)
 
 
-_DAEMONS: Final = frozenset(
-    {"mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon", "mdaemon", "bounce", "bounces"}
-)
+_ROBOTS: Final = frozenset({"mailer-daemon", "mail-daemon", "mailerdaemon", "mdaemon"})
+_DAEMONS: Final = _ROBOTS | {"postmaster", "bounce", "bounces"}  # where people may write too
 _DAEMON_NAMES: Final = ("microsoftexchange", "mail delivery s")
 _RETURNED: Final = (
     "undeliver", "delivery status notification", "delivery failure", "delivery has failed",
@@ -296,7 +306,10 @@ _RETURNED: Final = (
     "non distribu", "no se puede entregar", "no entregado", "mancata consegna",
     "impossibile recapitare", "não entregue", "falha na entrega", "onbestelbaar",
     "kan ikke leveres", "kunne ikke leveres", "kan inte levereras", "niedostarczon",
-    "nie można dostarczyć",
+    "nie można dostarczyć", "nedoručiteľné", "nedoručitelné", "kézbesíthetetlen",
+    "teslim edilemedi", "ei voi toimittaa", "ei voitu toimittaa", "недоставлен",
+    "не удалось доставить", "无法投递", "未送达", "無法傳遞", "配信不能", "配信できません",
+    "전송 실패", "배달되지 않음", "ikke levert", "ej levererat",
 )  # fmt: skip
 
 
@@ -307,6 +320,8 @@ def _is_bounce(
         return True
     lowered = subject.lower()[:300]
     local = sender.lower().partition("@")[0]
+    if local in _ROBOTS:
+        return True
     if local in _DAEMONS or local.startswith(_DAEMON_NAMES):
         return "x-failed-recipients" in headers or any(phrase in lowered for phrase in _RETURNED)
     # Notices have no return address (RFC 5321 section 4.5.5); neither have auto-replies.

@@ -76,9 +76,10 @@ def parse_part(
 ) -> Part:
     """Build a part from its headers (see `split_head`) and the place of its body."""
     declared = headers.get("content-type", "")
-    disposition = headers.get("content-disposition", "")[:40].lower()
+    disposition = headers.get("content-disposition", "")[:400].lower()
+    kind = content_type(declared) if declared else ContentType(default)
     return Part(
-        type=content_type(declared) if declared else ContentType(default),
+        type=kind._replace(filename=True) if "filename" in disposition else kind,
         encoding=headers.get("content-transfer-encoding", "").lower(),
         attached=disposition.startswith("attachment"),
         headers=headers,
@@ -168,11 +169,44 @@ _HTML_START: Final = re.compile(
 )
 
 
+# Where HTML says it itself (https://html.spec.whatwg.org, "prescan a byte stream").
+_META_CHARSET: Final = re.compile(
+    rb"<meta\s[^<>]{0,200}\bcharset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII
+)
+_META_BYTES: Final = 1024
+
+# RFC 9580 section 7, the cleartext signature framework: what is signed, and its escaped dashes.
+_ARMOR: Final = re.compile(
+    r"^-----BEGIN PGP SIGNED MESSAGE-----[ \t]{0,80}\n"
+    r"(?:\w{1,20}: [^\n]{0,200}\n){0,9}[ \t]{0,80}\n",
+    re.MULTILINE,
+)
+_ARMOR_SIGNATURE: Final = "\n-----BEGIN PGP SIGNATURE-----"
+_ARMOR_END: Final = "\n-----END PGP SIGNATURE-----"
+_ESCAPED_DASH: Final = re.compile(r"^- ", re.MULTILINE)
+
+
+def _without_armor(text: str) -> str:
+    """Return what a mail program shows of a text that is signed in place. Cost: linear."""
+    start = _ARMOR.search(text) if "-----BEGIN PGP" in text else None
+    stop = text.find(_ARMOR_SIGNATURE, start.end() - 1) if start else -1
+    if start is None or stop < 0:
+        return text
+    signed = _ESCAPED_DASH.sub("", text[start.end() : stop + 1])
+    end = text.find(_ARMOR_END, stop)
+    rest = text[end + len(_ARMOR_END) :].lstrip("\n") if end >= 0 else ""
+    return text[: start.start()] + signed + rest
+
+
 def _leaf_text(part: Part) -> str:
     """Decode one text part and bring it to plain text."""
-    text = clean(decode_text(payload(part), part.type.charset))
+    raw, charset = payload(part), part.type.charset
+    if not charset and (named := _META_CHARSET.search(raw, 0, _META_BYTES)):
+        charset = named[1].decode("ascii")
+    text = clean(decode_text(raw, charset)).removeprefix("\ufeff")
     if part.type.kind == "text/html" or _HTML_START.match(text):
         return _text.html_to_text(text)
+    text = _without_armor(text)
     return unflow(text, delsp=part.type.delsp) if part.type.flowed else text
 
 
