@@ -224,6 +224,15 @@ def test_excel_may_name_its_delimiter(tmp_path: Path) -> None:
     assert next(read(path)).messages[0].text == "a, b"
 
 
+def test_cells_may_be_padded_as_the_header_is(tmp_path: Path) -> None:
+    path = tmp_path / "padded.csv"
+    path.write_text('id, role, text\n1, agent, "Hi, Jo"\n2, agent, Bye\n')
+    assert [thread.messages[0].text for thread in read(path)] == ["Hi, Jo", "Bye"]
+
+    path.write_text('id,role,text\n1,agent, "Hi" she said\n')
+    assert [thread.messages[0].text for thread in read(path)] == [' "Hi" she said']
+
+
 def test_line_ends_of_old_macs(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(b"id,text\r1,one\r2,two\r")

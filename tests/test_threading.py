@@ -490,6 +490,18 @@ def test_a_mail_to_ourselves_that_outsiders_get_the_answer_to_is_theirs(
         assert message.sender == "jo@home.example"
 
 
+def test_the_answer_to_a_contact_form_finds_it(tmp_path: Path) -> None:
+    form = {"subject": "Message from the form", "sender": "noreply@shop.example"}
+    found = threads(
+        tmp_path,
+        mail("a", **form, extra="Reply-To: jo@home.example"),
+        mail("b", **form, extra="Reply-To: mo@farm.example", hours=1),
+        mail("c", **form, extra="Reply-To: jo@home.example", hours=2),
+        mail("d", f"Re: {form['subject']}", sender=SHOP, to="mo@farm.example", hours=3),
+    )
+    assert ids(found) == [("a", ["a"]), ("b", ["b", "d"]), ("c", ["c"])]
+
+
 def test_without_any_hint_the_guess_is_honest(tmp_path: Path) -> None:
     path = tmp_path / "one.eml"
     path.write_text("From: jo@home.example\nSubject: Hello\n\nWhere is it?\n")

@@ -33,7 +33,7 @@ def mail_threads(box: Box, rejects: Rejects, own: OwnAddresses) -> Iterator[Thre
         conversations = by_headers(_envelopes(box, rejects, spill), spill)
         sides = sides_of(conversations, own)
         read = 0
-        for conversation in by_subject(conversations, sides.is_ours, spill):
+        for conversation in by_subject(conversations, sides.is_ours, sides.author, spill):
             identifier, mails = in_order(conversation)
             messages = _messages(box, mails, sides.of_conversation(mails), rejects)
             read += len(mails)

@@ -250,13 +250,30 @@ _MOST_RECORD_CHARS: Final = 1 << 23
 _TIMES_READ: Final = 8
 
 
-def _split(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line], delimiter=delimiter), [])
+class _Dialect(csv.excel):
+    """How the cells of a table are told apart."""
+
+    def __init__(self, delimiter: str, *, padded: bool = False) -> None:
+        self.delimiter = delimiter
+        self.skipinitialspace = padded  # behind "a, " a quote opens a cell all the same
+        super().__init__()
 
 
-def sniff(header: str) -> tuple[str, list[str]]:
-    """Return the delimiter of a table and its column names, from the header line."""
-    choices = [(_split(header, delimiter), delimiter) for delimiter in _DELIMITERS]
+def _split(line: str, dialect: _Dialect) -> list[str]:
+    return next(csv.reader([line], dialect), [])
+
+
+def _dialect(header: str, delimiter: str) -> _Dialect:
+    """Return the dialect of a table; its cells are padded where all names of columns are."""
+    first, *others = _split(header, _Dialect(delimiter))
+    padded = bool(others) and all(name[:1] == " " for name in others) and first[:1] != " "
+    return _Dialect(delimiter, padded=padded)
+
+
+def sniff(header: str) -> tuple[_Dialect, list[str]]:
+    """Return the dialect of a table and its column names, from the header line."""
+    dialects = [_dialect(header, delimiter) for delimiter in _DELIMITERS]
+    choices = [(_split(header, dialect), dialect) for dialect in dialects]
     best = max(choices, key=lambda choice: ("text" in columns_of(choice[0]), len(choice[0])))
     return best[1], best[0]
 
@@ -307,12 +324,13 @@ def csv_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thr
     header = next((line for line, _ in lines if line.strip()), "")
     if match := re.fullmatch(r"sep=(.)\s*", header):  # Excel names its delimiter so
         header = next(lines, ("", b""))[0]
-        delimiter, names = match[1], _split(header, match[1])
+        dialect = _dialect(header, match[1])
+        names = _split(header, dialect)
     else:
         try:
-            delimiter, names = sniff(header)
+            dialect, names = sniff(header)
         except csv.Error:
-            delimiter, names = ",", []
+            dialect, names = _Dialect(","), []
     columns = columns_of(names)
     if "text" not in columns:
         raise SourceError(
@@ -320,7 +338,7 @@ def csv_threads(path: Path, rejects: Rejects, own: OwnAddresses) -> Iterator[Thr
             f"got the columns {_shown(names)}. Rename the column that holds the messages.",
             source=rejects.source,
         )
-    return _csv_rows(lines, delimiter, names, columns, Table(rejects, own))
+    return _csv_rows(lines, dialect, names, columns, Table(rejects, own))
 
 
 def _counted(lines: Iterator[_Line], path: Path, rejects: Rejects) -> Iterator[_Line]:
@@ -335,7 +353,7 @@ def _counted(lines: Iterator[_Line], path: Path, rejects: Rejects) -> Iterator[_
 
 def _csv_rows(
     lines: Iterator[_Line],
-    delimiter: str,
+    dialect: _Dialect,
     names: list[str],
     columns: dict[str, str],
     table: Table,
@@ -343,7 +361,7 @@ def _csv_rows(
     where = {field: names.index(column) for field, column in columns.items()}
     markup = "html" in field_name(columns["text"])
     rich = html_column(names)
-    records = _csv_records(_Tap(lines), delimiter, len(names))
+    records = _csv_records(_Tap(lines), dialect, len(names))
     for index, (cells, raw, problem) in enumerate(records):
         problem = problem or _row_problem(cells, names, where["text"])
         if problem:
@@ -370,19 +388,21 @@ _UNREADABLE: Final = "not readable as a row of the table"
 _NEVER_CLOSED: Final = "a quoted cell is opened and never closed"
 
 
-def _csv_records(tap: _Tap, delimiter: str, width: int) -> Iterator[tuple[list[str], bytes, str]]:
+def _csv_records(
+    tap: _Tap, dialect: _Dialect, width: int
+) -> Iterator[tuple[list[str], bytes, str]]:
     """Yield the cells of each record, its raw bytes, and what is wrong with it, if anything.
 
     Where a quote that is never closed has swallowed rows, only its own line is lost: the lines
     below it are read again.
     """
-    reader = csv.reader(iter(tap), delimiter=delimiter)
+    reader = csv.reader(iter(tap), dialect)
     while True:
         problem, cells, ended = "", [], False
         try:
             if tap.alone:
                 tap.alone -= 1
-                cells = _split(next(iter(tap)), delimiter)
+                cells = _split(next(iter(tap)), dialect)
             else:
                 cells = next(reader)
                 ended = tap.ended
@@ -393,15 +413,15 @@ def _csv_records(tap: _Tap, delimiter: str, width: int) -> Iterator[tuple[list[s
         except _TooLongError:
             ended = True
         lines = tap.record()
-        if len(lines) > 1 and (ended or _swallowed_rows(lines, cells, delimiter, width)):
+        if len(lines) > 1 and (ended or _swallowed_rows(lines, cells, dialect, width)):
             tap.give_back(lines[1:])
-            reader = csv.reader(iter(tap), delimiter=delimiter)
+            reader = csv.reader(iter(tap), dialect)
             yield [], lines[0][1], _NEVER_CLOSED
         elif any(text.strip(" \t\r\n") for text, _ in lines):  # a blank line is no record
             yield cells, b"".join(raw for _, raw in lines), problem
 
 
-def _swallowed_rows(lines: list[_Line], cells: list[str], delimiter: str, width: int) -> bool:
+def _swallowed_rows(lines: list[_Line], cells: list[str], dialect: _Dialect, width: int) -> bool:
     """Tell whether a record of many lines holds rows that a lost quote made part of it.
 
     So it is when its quotes break the rules of CSV and a line of it is a whole row by itself.
@@ -409,14 +429,14 @@ def _swallowed_rows(lines: list[_Line], cells: list[str], delimiter: str, width:
     if width < 2:
         return False
     try:
-        next(csv.reader((text for text, _ in lines), delimiter=delimiter, strict=True), None)
+        next(csv.reader((text for text, _ in lines), dialect, strict=True), None)
     except csv.Error:
         broken = True
     else:
         broken = len(cells) > width
     return broken and any(
-        text.count('"') % 2 == 0 and text.count(delimiter) >= width - 1
-        and len(_split(text, delimiter)) == width
+        text.count('"') % 2 == 0 and text.count(dialect.delimiter) >= width - 1
+        and len(_split(text, dialect)) == width
         for text, _ in lines[1:]
     )  # fmt: skip
 

@@ -262,7 +262,10 @@ class _Outline:
 
 
 def by_subject(
-    conversations: Conversations, is_ours: Callable[[str], bool], spill: Spill
+    conversations: Conversations,
+    is_ours: Callable[[str], bool],
+    author: Callable[[Envelope], str],
+    spill: Spill,
 ) -> Conversations:
     """Join conversations that headers left apart.
 
@@ -276,6 +279,8 @@ def by_subject(
         From `by_headers`.
     is_ours : callable
         Tells whether an address is the company's.
+    author : callable
+        Gives the address that a mail comes from.
     spill : Spill
         For the subjects that memory does not hold.
 
@@ -289,7 +294,7 @@ def by_subject(
     ends = array("d", bytes(8 * len(begins)))
     latest = Index(spill)
     for number in sorted(range(len(begins)), key=begins.__getitem__):
-        outline = _outline(conversations[number], is_ours)
+        outline = _outline(conversations[number], is_ours, author)
         ends[number] = outline.ends
         keys = [
             *_keys(outline.subjects, outline.people),
@@ -327,10 +332,14 @@ def _begins(mails: Sequence[Envelope]) -> float:
     return min((mail.sent_at.timestamp() for mail in mails if mail.sent_at), default=math.inf)
 
 
-def _outline(mails: Sequence[Envelope], is_ours: Callable[[str], bool]) -> _Outline:
+def _outline(
+    mails: Sequence[Envelope],
+    is_ours: Callable[[str], bool],
+    author: Callable[[Envelope], str],
+) -> _Outline:
     forms = [plain_subject(subject) for subject in {mail.subject: None for mail in mails}]
     everybody = frozenset(
-        address for mail in mails for address in (mail.sender, *mail.to, *mail.cc) if address
+        address for mail in mails for address in (author(mail), *mail.to, *mail.cc) if address
     )
     first = min(mails, key=_date_key)
     theirs = frozenset(address for address in everybody if not is_ours(address))
