@@ -425,6 +425,14 @@ def test_a_missing_file(tmp_path: Path) -> None:
         read(tmp_path / "none.mbox")
 
 
+@pytest.mark.parametrize("name", ["blank.csv", "blank.txt"])
+def test_a_file_of_blank_lines(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("\n \n")
+    with pytest.raises(SourceError):
+        read(path)
+
+
 def test_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "empty.mbox"
     path.touch()

@@ -265,9 +265,8 @@ def _split(line: str, dialect: _Dialect) -> list[str]:
 
 def _dialect(header: str, delimiter: str) -> _Dialect:
     """Return the dialect of a table; its cells are padded where all names of columns are."""
-    first, *others = _split(header, _Dialect(delimiter))
-    padded = bool(others) and all(name[:1] == " " for name in others) and first[:1] != " "
-    return _Dialect(delimiter, padded=padded)
+    others = _split(header, _Dialect(delimiter))[1:]
+    return _Dialect(delimiter, padded=bool(others) and all(name[:1] == " " for name in others))
 
 
 def sniff(header: str) -> tuple[_Dialect, list[str]]:
