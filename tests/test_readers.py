@@ -343,6 +343,7 @@ def test_rows_without_a_thread_are_threads_of_their_own(tmp_path: Path) -> None:
         ("Mar 2, 2026 12:14 a.m.", datetime(2026, 3, 2, 0, 14, tzinfo=UTC)),
         ("March 2, 2026 at 9:14 PM", datetime(2026, 3, 2, 21, 14, tzinfo=UTC)),
         ("Mar 2, 2026 21:14 PM", None),
+        ("03-04-2026 09:14", None),
         ("Mon Mar 02 2026 09:00:00 GMT+0100 (CET)", datetime(2026, 3, 2, 8, tzinfo=UTC)),
         (1772442000000000, datetime(2026, 3, 2, 9, tzinfo=UTC)),
         (1772442000000000000, datetime(2026, 3, 2, 9, tzinfo=UTC)),
@@ -766,6 +767,15 @@ def test_a_name_stands_in_for_a_missing_address(tmp_path: Path) -> None:
         ("Date: Fri, 31 Dec 9999 23:59:59 -1200", None),
         ("Date: Fri, 31 Dec 9999 12:00:00 +0000", None),  # no promise could fall due after it
         ("Date: yesterday", None),
+        ("Date: Mon, 2 Mar 2026 9:14:00 PM +0000", datetime(2026, 3, 2, 21, 14, tzinfo=UTC)),
+        ("Date: Mon, 2 Mar 2026 09:14:00 +01:00", datetime(2026, 3, 2, 8, 14, tzinfo=UTC)),
+        ("Date: Mon, 2 Mar 2026 09:14:00 GMT+01:00", datetime(2026, 3, 2, 8, 14, tzinfo=UTC)),
+        ("Date: Thu, 1 Jan 1970 00:00:00 +0000", None),
+        (
+            "Date: Thu, 1 Jan 1970 00:00:00 +0000\n"
+            "Received: from a by b; Mon, 2 Mar 2026 09:14:00 +0000",
+            datetime(2026, 3, 2, 9, 14, tzinfo=UTC),
+        ),
         (
             "Date: rubbish\nReceived: from a by b;\n Mon, 2 Mar 2026 09:14:00 +0000",
             datetime(2026, 3, 2, 9, 14, tzinfo=UTC),
@@ -1002,6 +1012,8 @@ def test_broken_transfer_encodings(tmp_path: Path) -> None:
     good = base64.b64encode(b"Hello, world").decode()
     assert one(tmp_path, mail(good[:-1] + "*\n", head)).text.startswith("Hello, wor")
     assert one(tmp_path, mail("A", head)).text == ""
+    words = "Hello there, where is my order?"
+    assert one(tmp_path, mail(words, head)).text == words
     assert one(tmp_path, mail("=ZZ a=", "Content-Transfer-Encoding: quoted-printable")).text == (
         "=ZZ a"
     )
@@ -1267,6 +1279,11 @@ def test_many_records_under_one_id(tmp_path: Path) -> None:
     names = [thread.id for thread in read(path)]
     assert names[:3] == ["1", "1#2", "1#3"]
     assert len(set(names)) == 10_000
+
+
+def test_blank_lines_above_the_headers_do_not_end_them(tmp_path: Path) -> None:
+    message = one(tmp_path, "\r\n\n" + mail("Hi"))
+    assert (message.subject, message.text) == ("Order 4711", "Hi")
 
 
 def test_a_mail_cut_out_of_an_mbox_may_keep_its_separator(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ _DATED: Final = re.compile(
     rb"From .{0,300}?\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .{0,40}?\d:\d\d|\d{4}-\d\d-\d\d)"
 )
 _UNDATED: Final = re.compile(rb"From \S{1,300}[ \t]{0,20}\r?\n(?=[!-9;-~]{1,100}:)")
+# Blank lines right above the first header: what saves mails leaves them there.
+_BLANK_START: Final = re.compile(rb"[\r\n]{1,64}(?=[!-9;-~]{1,100}:[ \t])")
 _QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LINE_CHARS: Final = 1000
 _BLOCK_BYTES: Final = 1 << 20
@@ -172,6 +174,8 @@ class FileBox:
         raw = self._paths[index].read_bytes().removeprefix(b"\xef\xbb\xbf")
         if b"\r" in raw[:_LINE_CHARS] and b"\n" not in raw:  # line ends of old Macs
             raw = raw.replace(b"\r", b"\n")
+        if blank := _BLANK_START.match(raw):
+            raw = raw[blank.end() :]
         # Mails cut out of an mbox may still have its separator.
         return raw[raw.find(b"\n") + 1 :] if starts_as_mbox(raw[:_LINE_CHARS]) else raw
 

@@ -28,6 +28,7 @@ __all__ = [
     "decode_words",
     "message_ids",
     "moment",
+    "plain_clock",
     "split_head",
 ]
 
@@ -458,9 +459,35 @@ def moment(value: str) -> datetime | None:
         return None
 
 
+_HALF_DAY: Final = re.compile(
+    r"\b(\d{1,2})(:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?([ap])\.?m\b\.?", re.IGNORECASE
+)
+# "GMT+01:00" and "+01:00" are what the standard library takes for GMT.
+_ZONE: Final = re.compile(r"(?<=:\d\d) ?(?:GMT|UTC)?([+-]\d\d):?(\d\d)(?![\d:])")
+
+
+def plain_clock(value: str) -> str:
+    """Write the hour of "9:14 PM" as 21:14; the standard library passes over the PM.
+
+    Raises
+    ------
+    ValueError
+        For an hour that half a day does not have.
+    """
+    half = _HALF_DAY.search(value)
+    if half is None:
+        return value
+    hour = int(half[1])
+    if not 1 <= hour <= 12:
+        raise ValueError("no hour of half a day")
+    hour = hour % 12 + (12 if half[3] in "pP" else 0)
+    return f"{value[: half.start()]}{hour:02}{half[2]}{value[half.end() :]}"
+
+
 def _any_moment(value: str) -> datetime:
+    value = plain_clock(value)
     try:
         found = datetime.fromisoformat(value.removesuffix(" UTC"))
     except ValueError:
-        found = parsedate_to_datetime(value)
+        found = parsedate_to_datetime(_ZONE.sub(r" \1\2", value))
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -236,6 +236,7 @@ def _conversation(headers: Mapping[str, str]) -> str:
 
 
 _CLOCK_SLACK: Final = timedelta(days=1)
+_UNSET_YEAR: Final = 1970
 
 
 def _sent_at(headers: Mapping[str, str], separator: Callable[[], str]) -> datetime | None:
@@ -244,7 +245,10 @@ def _sent_at(headers: Mapping[str, str], separator: Callable[[], str]) -> dateti
     if found is None and (line := separator()):
         found = moment(line.removeprefix("From ").strip().partition(" ")[2])
     arrived = moment(headers["received"].rpartition(";")[2]) if "received" in headers else None
-    # Nobody's mail arrives before it was written: then the sender's clock is wrong.
+    # Nobody's mail arrives before it was written: then the sender's clock is wrong. And a clock
+    # that was never set is in the year 1970.
+    if found is not None and found.year <= _UNSET_YEAR:
+        found = None
     if found is None or (arrived is not None and found - arrived > _CLOCK_SLACK):
         found = arrived
     return found

@@ -141,11 +141,22 @@ def _before_break(raw: bytes, start: int, end: int) -> int:
     return end
 
 
+_FIRST_LINE: Final = re.compile(rb"\s{0,200}([^\r\n]{1,1000})")
+_NO_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
+
+
+def _is_prose(part: Part) -> bool:
+    """Tell text that is called base64: every tenth character of its first line is none of it."""
+    match = _FIRST_LINE.match(part.raw, part.start, part.end)
+    line = match[1].strip() if match else b""
+    return len(_NO_BASE64.findall(line)) * 10 > len(line)
+
+
 def payload(part: Part) -> bytes:
     """Undo the transfer encoding; broken base64 gives what can be read of it."""
     if part.encoding.startswith("quoted-printable"):
         return binascii.a2b_qp(part.body)
-    if not part.encoding.startswith("base64"):
+    if not part.encoding.startswith("base64") or _is_prose(part):
         return part.body
     try:
         return binascii.a2b_base64(part.body)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from customer_nlp import text as _text
 from customer_nlp.errors import InvalidRecordError
-from customer_nlp.readers._headers import addresses, moment
+from customer_nlp.readers._headers import addresses, moment, plain_clock
 from customer_nlp.readers._mime import clean
 from customer_nlp.readers._roles import OwnAddresses, looks_like_desk
 from customer_nlp.records import Message, Zone, utc
@@ -110,10 +110,6 @@ _CLOCK: Final = r"(?:,? +(\d{1,2}):(\d\d)(?::(\d\d))?)?\s{0,9}"
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)" + _CLOCK)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
 _DASHED: Final = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4}|\d\d)\b")
-_HALF_DAY: Final = re.compile(
-    r"(\d{1,2})(:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?([ap])\.?m\b\.?", re.IGNORECASE
-)
-_ZONE_NAME: Final = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d\d:?\d\d\b)")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _MAIL_CHANNELS: Final = frozenset({"email", "e-mail", "mail"})
 _MARKUP: Final = re.compile(r"\s{0,99}<(?:!doctype|html|body|div|p|span|table|br)\b", re.IGNORECASE)
@@ -404,20 +400,17 @@ def when(value: object) -> datetime | None:
 
 
 def _calendar(word: str) -> datetime | None:
-    if half := _HALF_DAY.search(word):  # "9:14 PM" is 21:14
-        hour = int(half[1])
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if half[3] in "pP" else 0)
-        word = word[: half.start()] + f"{hour:02}{half[2]}" + word[half.end() :]
+    try:
+        word = plain_clock(word)
+    except ValueError:
+        return None
     if match := _DAY_FIRST.fullmatch(word):
         day, month, year, *clock = match.groups()
         return _date_of(year, month, day, *clock)
     if match := _YEAR_FIRST.fullmatch(word):
         year, _, month, day, *clock = match.groups()
         return _date_of(year, month, day, *clock)
-    word = _DASHED.sub(r"\1 \2 \3", word).replace(" at ", " ")
-    return moment(_ZONE_NAME.sub("", word))  # "GMT+0100" would be taken for GMT
+    return moment(_DASHED.sub(r"\1 \2 \3", word).replace(" at ", " "))
 
 
 def _date_of(year: str, *parts: str | None) -> datetime | None:
