@@ -270,6 +270,7 @@ def rows(tmp_path: Path, *records: dict[str, object], **options: object) -> list
         ({"author": {"name": "Jo", "type": "Person"}}, "customer", 0.6),
         ({"role": math.nan}, "customer", 0.6),
         ({"from": "Customer Support"}, "agent", 0.6),
+        ({"from": "Jo Bell", "agent_name": "Customer Support"}, "customer", 0.6),
     ],
 )
 def test_roles_of_rows(

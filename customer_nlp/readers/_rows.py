@@ -299,8 +299,9 @@ def _role(
         return word, 1.0, word == "system"
     if own and sender and "@" in sender:
         return ("agent" if sender.lower() in own else "customer"), 1.0, False
-    name = label(record.get("sender_name")) or next(_display_names(record.get("sender")), "")
-    desk = bool(sender) and looks_like_desk(sender or "", name or sender or "")
+    # A further column of names may name the other side: only what stands beside the address counts.
+    name = next(_display_names(record.get("sender")), "") or sender or ""
+    desk = bool(sender) and looks_like_desk(sender or "", name)
     return ("agent" if desk else "customer"), ROLE_UNKNOWN_CONFIDENCE, False
 
 
