@@ -26,8 +26,9 @@ _MOST: Final = np.float32(30)
 def sigmoid(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Return the logistic function, without overflow. Cost: linear."""
     # not np.clip: for a few numbers its way to the same two steps takes most of the time
-    clipped = np.minimum(np.maximum(np.asarray(logits, np.float32), _LEAST), _MOST)
-    return (1.0 / (1.0 + np.exp(-clipped))).astype(np.float32)
+    x = np.negative(np.asarray(logits, np.float32))
+    x = np.minimum(np.maximum(x, _LEAST), _MOST)
+    return np.asarray(1.0 / (1.0 + np.exp(x)), np.float32)
 
 
 def fit_platt(

@@ -178,6 +178,9 @@ class SignalModel:
             zip(FINDINGS, thresholds[_N_GRADES + _N_CUES :].tolist(), strict=True)
         )
         self._first_unknown = self._vocabulary.shipped_rows - UNKNOWN_ROWS
+        #: 1 for every row but those of the boundary and of unknown words.
+        self._listed = np.ones(self._vocabulary.shipped_rows, np.float32)
+        self._listed[[0, self._first_unknown]] = 0
         self._set_heads(heads)
 
     def _set_heads(self, heads: Sequence[OwnHead]) -> None:
@@ -219,9 +222,8 @@ class SignalModel:
     def grades(self, scores: Scores) -> npt.NDArray[np.int8]:
         """Return grades 0-3, shape (n, 3): how many thresholds are passed without a gap."""
         graded = scores.graded.reshape(len(scores), len(CORE_SIGNALS), MAX_GRADE)
-        passed = graded >= self.grade_thresholds
-        unbroken = np.cumprod(passed, axis=2, dtype=np.int8)
-        return np.asarray(unbroken.sum(axis=2), np.int8)
+        unbroken = np.logical_and.accumulate(graded >= self.grade_thresholds, axis=2)
+        return np.asarray(np.add.reduce(unbroken, axis=2, dtype=np.int8))
 
     def evidence(
         self, texts: Sequence[str], scores: Sequence[Scores], names: Sequence[Sequence[str]]
@@ -290,10 +292,8 @@ class SignalModel:
         return probability
 
     def _known(self, tokens: TokenIds) -> Floats:
-        listed = (tokens.ids < self._first_unknown) & (tokens.ids != 0)
-        counts = tokens.lengths - 1
-        hits = np.add.reduceat(listed.astype(np.float32), tokens.starts)
-        return np.asarray(hits / np.maximum(counts, 1), np.float32)
+        hits = np.add.reduceat(self._listed.take(tokens.ids), tokens.starts)
+        return np.asarray(hits / np.maximum(tokens.lengths - 1, 1), np.float32)
 
 
 _COLUMNS: Final = {
@@ -304,10 +304,8 @@ _COLUMNS: Final = {
 
 def _let_fall(probability: Floats) -> None:
     """Make P(grade >= 1), P(>= 2), P(>= 3) of each core signal fall, in place."""
-    for first in range(0, _N_GRADES, MAX_GRADE):
-        columns = [probability[:, first + step] for step in range(MAX_GRADE)]
-        for step, column in enumerate(cumulative(columns)):
-            probability[:, first + step] = column
+    graded = probability[:, :_N_GRADES].reshape(len(probability), len(CORE_SIGNALS), MAX_GRADE)
+    probability[:, :_N_GRADES] = np.minimum.accumulate(graded, axis=2).reshape(len(graded), -1)
 
 
 def _breaks(text: str, spans: Sequence[tuple[int, int]]) -> frozenset[int]:

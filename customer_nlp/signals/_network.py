@@ -11,14 +11,14 @@ and Bigrams"), which is better on what customers say in few set ways; the sum of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.errors import ModelFormatError
-from customer_nlp.signals._tokens import TokenIds
+from customer_nlp.signals._tokens import CHUNK_TOKENS, TokenIds
 
 __all__ = ["LENGTH_OFFSET", "LinearPart", "Network", "dense"]
 
@@ -27,11 +27,13 @@ Ids = npt.NDArray[np.intp]
 
 #: Added to the number of tokens before its root divides the linear part.
 LENGTH_OFFSET: Final = 3
-#: Tokens processed at once: what the windows need stays in the processor's cache.
-_CHUNK_TOKENS: Final = 2048
+#: Slots of the table of pairs (as powers of two) and what spreads keys over them.
+_SLOT_BITS: Final = 18
+_SPREAD: Final = np.uint64(0xD6E8FEB86659FD93)
+_SHIFT: Final = np.uint64(64 - _SLOT_BITS)
 #: Rows of every matrix product. A fixed shape makes a row's result independent of its
 #: neighbours, so a batch equals its singles bit for bit.
-_BLOCK_ROWS: Final = 32
+_BLOCK_ROWS: Final = 4
 
 
 class Network:
@@ -152,32 +154,31 @@ class Network:
     def windows(self, before: Ids, here: Ids, after: Ids) -> Floats:
         """Return what the windows around tokens show; `rows` is before an opening boundary."""
         shown: Floats = self._here.take(here, axis=0, mode="clip")
-        for start in range(0, len(here), _CHUNK_TOKENS):  # a second copy of a chunk only
-            chunk = slice(start, start + _CHUNK_TOKENS)
+        for start in range(0, len(here), CHUNK_TOKENS):  # a second copy of a chunk only
+            chunk = slice(start, start + CHUNK_TOKENS)
             shown[chunk] += self._after.take(after[chunk], axis=0, mode="clip")
             shown[chunk] += self._before.take(before[chunk], axis=0, mode="clip")
             np.maximum(shown[chunk], 0, out=shown[chunk])
         return shown
 
     def _pool(self, tokens: TokenIds) -> Floats:
-        ids, starts = tokens.ids, tokens.starts
         width = self._here.shape[1]
-        pooled = np.empty((len(starts), 2 * width), np.float32)
-        for first, last, _, end in _chunks(tokens):
-            self._pool_chunk(ids[: end + 1], starts[first:last], pooled[first:last])
+        pooled = np.empty((len(tokens.starts), 2 * width), np.float32)
+        for stack in tokens.stacks:
+            # the windows twice, less what is below zero twice: x + |x|, cheaper than max(x, 0)
+            twice = self._here.take(stack.here, axis=0, mode="clip")
+            twice += self._after.take(stack.after, axis=0, mode="clip")
+            skipped = int(stack.opens)  # nothing stands before an opening boundary
+            twice[skipped:] += self._before.take(stack.before[skipped:], axis=0, mode="clip")
+            twice += np.abs(twice)
+            most, total = twice.max(axis=0), twice.sum(axis=0)
+            if not stack.opens:
+                most = np.maximum(most, pooled[stack.messages, :width])
+                total += pooled[stack.messages, width:]
+            pooled[stack.messages] = np.concatenate([most, total], axis=1)
+        pooled *= 0.5
         pooled[:, width:] /= tokens.lengths.astype(np.float32)[:, None]
         return pooled
-
-    def _pool_chunk(self, ids: Ids, starts: Ids, out: Floats) -> None:
-        start = int(starts[0])
-        width = self._here.shape[1]
-        offsets = starts - start
-        before = np.empty(len(ids) - 1 - start, np.intp)
-        before[1:] = ids[start:-2]
-        before[offsets] = self.rows  # the zero row: nothing stands before an opening boundary
-        windows = self.windows(before, ids[start:-1], ids[start + 1 :])
-        np.maximum.reduceat(windows, offsets, axis=0, out=out[:, :width])
-        np.add.reduceat(windows, offsets, axis=0, out=out[:, width:])
 
 
 class LinearPart:
@@ -204,16 +205,18 @@ class LinearPart:
         # a last key larger than any pair, and a last row of zeros for pairs that are not listed
         self._pair_key = np.append(pair_key.astype(np.int64), np.iinfo(np.int64).max)
         self._pair = np.vstack([pair.astype(np.float32), np.zeros_like(self._word[:1])])
+        self._none = len(pair)
+        # of pairs that fall into one slot the last one has it; the others are searched for
+        self._slots = np.full(1 << _SLOT_BITS, self._none, np.int32)
+        self._slots[_slots(self._pair_key[:-1])] = np.arange(self._none, dtype=np.int32)
 
     def logits(self, tokens: TokenIds) -> Floats:
         """Return the sums of every message, shape (n, o). Cost: linear in the tokens."""
-        ids, starts = tokens.ids, tokens.starts
-        counts = tokens.lengths - 1
-        sums = np.empty((len(starts), self._word.shape[1]), np.float32)
-        for first, last, start, end in _chunks(tokens):
-            parts = self.parts(ids[start:end], ids[start + 1 : end + 1])
-            np.add.reduceat(parts, starts[first:last] - start, axis=0, out=sums[first:last])
-        sums *= (1 / np.sqrt(counts + LENGTH_OFFSET)).astype(np.float32)[:, None]
+        sums = np.zeros((len(tokens.starts), self._word.shape[1]), np.float32)
+        for stack in tokens.stacks:
+            sums[stack.messages] += self.parts(stack.here, stack.after).sum(axis=0)
+        tokens_of = (tokens.lengths - 1 + LENGTH_OFFSET).astype(np.float32)
+        sums *= (1 / np.sqrt(tokens_of))[:, None]
         return sums
 
     def parts(self, first: Ids, second: Ids) -> Floats:
@@ -228,35 +231,33 @@ class LinearPart:
 
     def pairs(self, first: Ids, second: Ids) -> Floats:
         """Return the weights of pairs, by the rows of their words."""
-        keys = first.astype(np.int64) * len(self._word) + second
-        found = np.searchsorted(self._pair_key, keys)
-        found[self._pair_key[found] != keys] = len(self._pair) - 1
+        keys = first.astype(np.int64, copy=False) * len(self._word)
+        keys += second
+        found = self._slots.take(_slots(keys), mode="clip")
+        missed = self._pair_key.take(found, mode="clip") != keys
+        missed &= found != self._none  # an empty slot: no such pair
+        if missed.any():
+            others = keys[missed]
+            at = self._pair_key.searchsorted(others)
+            found[missed] = np.where(self._pair_key.take(at) == others, at, self._none)
         return self._pair.take(found, axis=0)
 
 
-def _chunks(tokens: TokenIds) -> Iterator[tuple[int, int, int, int]]:
-    """Yield message ranges and token ranges that are small enough to stay in the cache."""
-    starts, total = tokens.starts, len(tokens.ids) - 1
-    if total <= _CHUNK_TOKENS:
-        yield 0, len(starts), 0, total
-        return
-    ends = starts + tokens.lengths
-    first = 0
-    while first < len(starts):
-        last = int(np.searchsorted(ends, starts[first] + _CHUNK_TOKENS, side="right"))
-        last = min(max(last, first + 1), len(starts))
-        yield first, last, int(starts[first]), int(ends[last - 1])
-        first = last
+def _slots(keys: npt.NDArray[np.int64]) -> Ids:
+    spread = keys.view(np.uint64) * _SPREAD
+    spread >>= _SHIFT
+    return spread.view(np.int64)
 
 
 def dense(x: Floats, weights: Floats, bias: Floats, *, rectify: bool) -> Floats:
     """Return ``x @ weights + bias``, each row independent of its neighbours bit for bit."""
     n = len(x)
     blocks = -(-n // _BLOCK_ROWS)
-    padded = np.zeros((blocks * _BLOCK_ROWS, x.shape[1]), np.float32)
-    padded[:n] = x
-    y = np.matmul(padded.reshape(blocks, _BLOCK_ROWS, -1), weights)
-    y = y.reshape(blocks * _BLOCK_ROWS, -1)[:n]
+    if n % _BLOCK_ROWS:
+        padded = np.zeros((blocks * _BLOCK_ROWS, x.shape[1]), np.float32)
+        padded[:n] = x
+        x = padded
+    y = np.matmul(x.reshape(blocks, _BLOCK_ROWS, -1), weights).reshape(len(x), -1)[:n]
     y += bias
     if rectify:
         np.maximum(y, 0, out=y)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,11 @@ from customer_nlp.signals._cut import MOST_CHARS, RowTable
 
 __all__ = [
     "BOUNDARY",
+    "CHUNK_TOKENS",
     "SPECIALS",
     "TOKEN",
     "UNKNOWN_ROWS",
+    "Stack",
     "TokenIds",
     "Vocabulary",
     "fold",
@@ -47,6 +49,8 @@ _TYPOGRAPHIC: Final = (
     ("“", '"'), ("”", '"'), ("„", '"'),
 )  # fmt: skip
 _ORDINAL_ENDINGS: Final = ("st", "nd", "rd", "th")
+#: Tokens in a stack: what the windows of so many need stays in the processor's cache.
+CHUNK_TOKENS: Final = 768
 #: At most this many unknown words are remembered; numbers never are.
 _REMEMBERED: Final = 50_000
 #: Characters of texts that are cut together by arrays, and below which that does not pay.
@@ -142,6 +146,36 @@ class Vocabulary(dict[str, int]):
         return self._listed
 
 
+class Stack(NamedTuple):
+    """Messages of one length beside one another, or a piece of one long message.
+
+    Sums and maxima down such a stack go over whole rows of numbers, which is several times as fast
+    as going message by message; and how a message is summed depends on its own length alone.
+    """
+
+    #: Which messages, shape (m,).
+    messages: Ids
+    #: Their tokens, shape (n + 2, m): one before and one behind them, too.
+    ids: Ids
+    #: Whether the messages start here, with a boundary that nothing stands before.
+    opens: bool
+
+    @property
+    def before(self) -> Ids:
+        """What stands before each token, shape (n, m); meaningless before an opening boundary."""
+        return self.ids[:-2]
+
+    @property
+    def here(self) -> Ids:
+        """The tokens, shape (n, m)."""
+        return self.ids[1:-1]
+
+    @property
+    def after(self) -> Ids:
+        """What stands behind each token, shape (n, m)."""
+        return self.ids[2:]
+
+
 class TokenIds:
     """Token rows of a batch, flat, every message led by a boundary row and one at the end.
 
@@ -155,7 +189,7 @@ class TokenIds:
         Rows of each message, its boundary among them.
     """
 
-    __slots__ = ("ids", "lengths", "starts")
+    __slots__ = ("_stacked", "ids", "lengths", "starts")
 
     def __init__(self, ids: Ids, starts: Ids) -> None:
         self.ids = ids
@@ -163,14 +197,21 @@ class TokenIds:
         self.lengths = np.empty_like(starts)
         self.lengths[:-1] = starts[1:] - starts[:-1]
         self.lengths[-1:] = len(ids) - 1 - starts[-1:]
+        self._stacked: list[Stack] | None = None
+
+    @property
+    def stacks(self) -> list[Stack]:
+        """All messages in stacks that are small enough to stay in the processor's cache."""
+        if self._stacked is None:
+            self._stacked = list(_stacks(self))
+        return self._stacked
 
     @classmethod
     def of(cls, texts: Sequence[str], vocabulary: Vocabulary) -> TokenIds:
         """Tokenise a batch. Cost: linear in its characters."""
         rows = [_rows(fold(f"{BOUNDARY}{joined}"), vocabulary) for joined in _joined(texts)]
         ids = np.concatenate([*rows, np.zeros(1, np.intp)])
-        starts = np.flatnonzero(ids == 0)[:-1]
-        return cls(ids, starts)
+        return cls(ids, (ids == 0).nonzero()[0][:-1])
 
     @classmethod
     def of_sequences(cls, sequences: Sequence[Ids]) -> TokenIds:
@@ -180,6 +221,25 @@ class TokenIds:
         lengths = np.fromiter((len(sequence) + 1 for sequence in sequences), np.intp)
         starts = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.intp)
         return cls(np.concatenate([*parts, boundary]).astype(np.intp), starts)
+
+
+def _stacks(tokens: TokenIds) -> Iterator[Stack]:
+    """Yield all messages in stacks that are small enough to stay in the cache."""
+    starts, lengths = tokens.starts, tokens.lengths
+    order = np.argsort(lengths, kind="stable")
+    ranked = lengths[order]
+    first = 0
+    while first < len(order):
+        length = int(ranked[first])
+        last = int(ranked.searchsorted(length, side="right"))
+        last = min(last, first + max(1, CHUNK_TOKENS // length))
+        messages = order[first:last]
+        openings = starts[messages]
+        for start in range(0, length, CHUNK_TOKENS):
+            end = min(start + CHUNK_TOKENS, length)
+            places = np.arange(start - 1, end + 1)[:, None] + openings
+            yield Stack(messages, tokens.ids.take(places, mode="wrap"), start == 0)
+        first = last
 
 
 def _joined(texts: Sequence[str]) -> Iterator[str]:
