@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy.typing as npt
 
 __all__ = [
     "best_threshold",
-    "cumulative",
     "expected_calibration_error",
     "fit_platt",
     "sigmoid",
@@ -130,11 +128,3 @@ def best_threshold(probabilities: Floats, labels: npt.NDArray[np.integer]) -> tu
     best = int(np.argmax(np.where(last_of_tie, f1, -1.0)))
     following = sorted_p[best + 1] if best + 1 < len(p) else 0.0
     return float((sorted_p[best] + following) / 2), float(f1[best])
-
-
-def cumulative(probabilities: Sequence[Floats]) -> list[Floats]:
-    """Make P(grade >= 1), P(grade >= 2), … fall monotonically, in that order."""
-    falling = [probabilities[0]]
-    for column in probabilities[1:]:
-        falling.append(np.minimum(column, falling[-1]))
-    return falling

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from customer_nlp.calibration import (
     best_threshold,
-    cumulative,
     expected_calibration_error,
     fit_platt,
     sigmoid,
@@ -63,8 +62,3 @@ def test_sigmoid_is_a_probability_and_keeps_order(values):
     p = sigmoid(np.sort(np.array(values)))
     assert ((p >= 0) & (p <= 1)).all()
     assert (np.diff(p) >= 0).all()
-
-
-def test_grades_fall_monotonically():
-    columns = cumulative([np.array([0.5]), np.array([0.7]), np.array([0.2])])
-    assert [float(column[0]) for column in columns] == [0.5, 0.5, 0.2]

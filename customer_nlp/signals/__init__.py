@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.artifacts import ModelFolder
-from customer_nlp.calibration import cumulative, sigmoid
+from customer_nlp.calibration import sigmoid
 from customer_nlp.codebook import CORE_SIGNALS, CUES, FINDINGS, MAX_GRADE, SIGNALS
 from customer_nlp.errors import InvalidRecordError, ModelFormatError
 from customer_nlp.records import Evidence

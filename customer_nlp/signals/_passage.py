@@ -8,6 +8,7 @@ ranges of a text are left out for less than the cost of scoring it once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ __all__ = ["Passage"]
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.intp]
+
+#: Up to so many rows, the maxima of all beginnings are found faster than those that are asked for.
+_FEW_ROWS: Final = 512
 
 
 class Passage:
@@ -62,13 +66,10 @@ class Passage:
         rows, width = self._windows.shape
         gradient = self._network.gradient(hidden, columns)
         most = self._windows.max(axis=0)
-        top = (self._windows == most).argmax(axis=0)
-        highest, at = np.unique(top, return_inverse=True)
-        peaks = np.zeros((len(highest), width), np.float32)
-        peaks[at, np.arange(width)] = most
         spread = np.zeros((rows + 1, len(columns)), np.float32)
-        spread[:-1] = self._windows @ (gradient[width:] / rows)
-        spread[highest] += peaks @ gradient[:width]
+        np.matmul(self._windows, gradient[width:] / rows, out=spread[:-1])
+        # the whole of a maximum goes to the window that has it, the first of equals
+        np.add.at(spread, self._windows.argmax(axis=0), most[:, None] * gradient[:width])
         pairs = self._pairs[:, columns] / 2
         linear = self._words[1:, columns] + pairs[:-1] + pairs[1:]
         linear /= np.sqrt(rows - 1 + LENGTH_OFFSET)
@@ -123,6 +124,11 @@ class Passage:
 
 def _most_before(rows: Floats, ends: Ids) -> Floats:
     """Return the maxima of the rows before each of some rows; zeros before the first."""
+    if len(rows) <= _FEW_ROWS:
+        most = np.maximum.accumulate(rows, axis=0).take(ends - 1, axis=0, mode="clip")
+        most[ends == 0] = 0
+        return np.asarray(most, np.float32)
+    # of a long text, only the maxima at the asked places are kept
     steps, at = np.unique(ends, return_inverse=True)
     most = np.zeros((len(steps), rows.shape[1]), np.float32)
     start = 0
