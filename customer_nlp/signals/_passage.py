@@ -69,7 +69,8 @@ class Passage:
         spread = np.zeros((rows + 1, len(columns)), np.float32)
         np.matmul(self._windows, gradient[width:] / rows, out=spread[:-1])
         # the whole of a maximum goes to the window that has it, the first of equals
-        np.add.at(spread, self._windows.argmax(axis=0), most[:, None] * gradient[:width])
+        top = (self._windows == most).argmax(axis=0)
+        np.add.at(spread, top, most[:, None] * gradient[:width])
         pairs = self._pairs[:, columns] / 2
         linear = self._words[1:, columns] + pairs[:-1] + pairs[1:]
         linear /= np.sqrt(rows - 1 + LENGTH_OFFSET)
