@@ -291,6 +291,9 @@ def _agreement(root: Path) -> str:
             _value(f1([one["first"] for one in again], [one["second"] for one in again])),
         ]
     )
+    stated = _read_json_lines(root / "corpus" / "promises_second.jsonl")
+    same = sum(one["first"] == one["second"] for one in stated) / len(stated)
+    rows.append([f"state of a promise: same, all {len(stated)}", "–", _value(same)])
     counted = (len(real), f"{len(graded)} customer, {len(replies)} agent")
     return _table(
         ["between two readings", "real messages", "written turns"],
