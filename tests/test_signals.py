@@ -18,6 +18,7 @@ from customer_nlp.signals._evidence import Question, clauses, find_evidence
 from customer_nlp.signals._network import Network
 from customer_nlp.signals._passage import Passage
 from customer_nlp.signals._tokens import (
+    BOUNDARY,
     SPECIALS,
     TOKEN,
     TokenIds,
@@ -62,8 +63,17 @@ def test_arrays_cut_texts_as_the_pattern_does(texts: list[str]):
     known = sorted(set(tokens[::2]))
     rows = {token: i + 1 for i, token in enumerate(known)}
     table = RowTable(known, range(1, len(known) + 1))
-    found = table.rows(folded, lambda token: rows.get(token, -len(token)))
+    found = table.rows(folded, lambda token: rows.get(token, -len(token)), None)
     assert found.tolist() == [rows.get(token, -len(token)) for token in tokens]
+
+
+@given(st.lists(any_text | awkward_text, min_size=1))
+def test_arrays_know_a_number_as_the_vocabulary_does(texts: list[str]):
+    folded = fold(BOUNDARY.join(text.replace(BOUNDARY, " ") for text in texts))
+    for own in ((), ("11",)):
+        vocabulary = Vocabulary([*SPECIALS, "a", "b", "?", "."], own)
+        found = vocabulary.table.rows(folded, vocabulary.__getitem__, vocabulary.number)
+        assert found.tolist() == [vocabulary[token] for token in TOKEN.findall(folded)]
 
 
 @pytest.mark.parametrize("text", ["I'm", "x" * 5000, "rock'n'roll " * 900, "😀" * 3000, "no " * 90])

@@ -74,7 +74,7 @@ class RowTable:
         slots, first = np.unique(slots, return_index=True)
         self._keys[slots], self._rows[slots] = hashes[first], kept[first]
 
-    def rows(self, text: str, other: Callable[[str], int]) -> Ids:
+    def rows(self, text: str, other: Callable[[str], int], number: int | None) -> Ids:
         """Return the row of every token of a folded text of at most `MOST_CHARS` characters.
 
         Parameters
@@ -83,6 +83,8 @@ class RowTable:
             As `fold` returns it.
         other : callable
             Gives the row of a token that the table does not hold.
+        number : int, optional
+            What it gives for all tokens that begin and end with a digit; none of the table's does.
         """
         codes = _codes(text)
         starts, ends = _bounds(_classes(codes))
@@ -90,9 +92,19 @@ class RowTable:
         slots = _slots(hashes)
         rows = self._rows.take(slots).astype(np.intp)
         missed = (self._keys.take(slots) != hashes) | (rows < 0) | (ends - starts > _MOST_LETTERS)
-        for i in np.flatnonzero(missed).tolist():
+        others = missed.nonzero()[0]
+        if number is not None:
+            figures = _is_digit(codes, starts[others]) & _is_digit(codes, ends[others] - 1)
+            rows[others[figures]] = number
+            others = others[~figures]
+        for i in others.tolist():
             rows[i] = other(text[starts[i] : ends[i]])
         return rows
+
+
+def _is_digit(codes: npt.NDArray[Any], places: Ids) -> npt.NDArray[np.bool_]:
+    code = codes[places]
+    return (code >= ord("0")) & (code <= ord("9"))
 
 
 def _codes(text: str) -> npt.NDArray[Any]:

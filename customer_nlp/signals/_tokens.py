@@ -112,6 +112,8 @@ class Vocabulary(dict[str, int]):
         self.rows = len(self) + UNKNOWN_ROWS
         self._known = tuple(self)
         self._number = self["_num_"]
+        #: Row of all numbers but ordinals, unless one of them is listed.
+        self.number = None if any(token[:1].isdigit() for token in self._known) else self._number
         self._ordinal = self["_nth_"]
 
     @cached_property
@@ -265,6 +267,6 @@ def _bounded(texts: Sequence[str]) -> str:
 
 def _rows(folded: str, vocabulary: Vocabulary) -> Ids:
     if _FEW_CHARS <= len(folded) <= MOST_CHARS:
-        return vocabulary.table.rows(folded, vocabulary.__getitem__)
+        return vocabulary.table.rows(folded, vocabulary.__getitem__, vocabulary.number)
     tokens = TOKEN.findall(folded)
     return np.fromiter(map(vocabulary.__getitem__, tokens), np.intp, len(tokens))

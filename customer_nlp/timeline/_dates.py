@@ -123,10 +123,16 @@ class Words:
 
     def __init__(self, text: str, start: int = 0, end: int | None = None) -> None:
         self.text = text
-        found = list(_WORD.finditer(text, start, len(text) if end is None else end))
-        self.starts = [one.start() for one in found]
-        self.ends = [one.end() for one in found]
-        self.lower = [one[0].lower().replace("’", "'") for one in found]
+        lower = text.lower().replace("’", "'")
+        alike = len(lower) == len(text)  # a few letters grow when lowered
+        words = _WORD.finditer(lower if alike else text, start, len(text) if end is None else end)
+        spans = [one.span() for one in words]
+        self.starts = [first for first, _ in spans]
+        self.ends = [last for _, last in spans]
+        if alike:
+            self.lower = [lower[first:last] for first, last in spans]
+        else:
+            self.lower = [text[first:last].lower().replace("’", "'") for first, last in spans]
 
     def __len__(self) -> int:
         return len(self.lower)

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
@@ -310,19 +310,22 @@ def read(message: Message, place: tzinfo, closed: Container[date] = ()) -> Read:
     )
     for start, end in ranges:
         part = message.text[start:end]
-        if not may_hold_time(part) and _CALL.search(part) is None:
+        timed, calls = may_hold_time(part), _CALL.search(part) is not None
+        if not (timed or calls):
             continue
         words = Words(message.text, start, end)
         moments = [
             one
-            for one in find_moments(words, anchor, closed)
+            for one in (find_moments(words, anchor, closed) if timed else ())
             if one.due is not None and one.due > anchor and not _denied(words, one.first)
         ]
+        if not (moments or calls):
+            continue
         for one in moments:
             if one.due is not None and one.has_day | one.has_clock:
                 latest = max(one.due, latest or one.due)
         room = _MAX_A_MESSAGE - len(found)
-        found += islice(_candidates(message, words, moments, anchor), room)
+        found += islice(_candidates(message, words, moments, anchor, calls=calls), room)
     if message.role != "customer":
         _compare(found)
     return Read(latest, found)
@@ -358,14 +361,16 @@ def _denied(words: Words, index: int) -> bool:
 
 
 def _candidates(
-    message: Message, words: Words, moments: list[Moment], anchor: datetime
+    message: Message, words: Words, moments: list[Moment], anchor: datetime, *, calls: bool
 ) -> Iterator[Candidate]:
-    """Go through the sentences, each with the times in it."""
+    """Go through the sentences, each with the times in it; `calls` says that some name a call."""
     place = 0
     for number, (first, last) in enumerate(_sentences(words)):
         begin = place
         while place < len(moments) and moments[place].first < last:
             place += 1
+        if place == begin and not calls:
+            continue
         sentence = _Sentence(message, words, (first, last), moments[begin:place], number, anchor)
         yield from sentence.theirs() if message.role == "customer" else sentence.ours()
 
@@ -461,8 +466,10 @@ class _Sentence:
         text = self.message.text[left:right]
         going_on = _PROMISED.search(self.message.text, self.start, left) is not None
         weighed = []
+        rules = _Clause.rules(text)
         for one in pair if pair[0] is not pair[1] else pair[:1]:
-            seen = _Clause.of(text, self.words.ends[one.last - 1] - left, going_on=going_on)
+            until = self.words.ends[one.last - 1] - left
+            seen = _Clause.of(text, until, rules, going_on=going_on)
             weighed.append((*seen.strength(one, finish - begin), one, seen))
         # "if the form is here by Friday, we will refund you next week": the time behind counts
         depends = _DEPENDS.match(text) is not None
@@ -522,12 +529,17 @@ class _Clause:
     going_on: bool
     found: dict[str, re.Match[str]]
 
+    @staticmethod
+    def rules(text: str) -> list[tuple[str, Rule]]:
+        """Return the rules that find anything in a clause, asking those whose words it holds."""
+        return [_RULES[place][::2] for place in _TABLE.matching(text, word_keys(text))]
+
     @classmethod
-    def of(cls, text: str, until: int, *, going_on: bool) -> _Clause:
-        """Ask the rules, but for those whose words it lacks."""
-        matching = (_RULES[place] for place in _TABLE.matching(text, word_keys(text)))
-        found = {name: _last(rule, text, until) for name, _, rule in matching}
-        return cls(text, until, going_on, found)
+    def of(
+        cls, text: str, until: int, rules: Iterable[tuple[str, Rule]], *, going_on: bool
+    ) -> _Clause:
+        """Look at a clause from one of its times; `rules` are those that find anything in it."""
+        return cls(text, until, going_on, {name: _last(rule, text, until) for name, rule in rules})
 
     def strength(self, moment: Moment, length: int) -> tuple[int, int]:
         """Weigh it by its words alone; it has `length` of them.
