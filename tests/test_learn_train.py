@@ -165,6 +165,64 @@ def test_train_refuses_and_says_why(tmp_path: Path, change, error, match: str):
     assert not (tmp_path / "bad").exists()
 
 
+@pytest.mark.parametrize(
+    ("source", "match"),
+    [
+        ([{"text": "canary", "due": 1}], "a data frame; got list. Of rows, make a data frame"),
+        (5, "a data frame; got int"),
+        ({"text": [" ", ""], "due": [1, 0]}, "The column text must hold messages; all of its"),
+    ],
+)
+def test_what_is_no_table_is_refused_without_its_words(tmp_path: Path, source, match: str):
+    with pytest.raises(SourceError, match=match) as caught:
+        learn.train(source, tmp_path / "bad", labels=["due"])
+    assert "canary" not in str(caught.value)
+
+
+def test_an_arrow_table_is_read_and_its_words_are_in_no_error(tmp_path: Path):
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({"text": TEXTS, "due": LATE})
+    assert learn.train(table, tmp_path / "due", labels=["due"]).labels[0].positives == sum(LATE)
+    with pytest.raises(SourceError, match=r"it lacks rival\. It has: text, due\."):
+        learn.train(table, tmp_path / "due", labels=["rival"])
+
+
+@pytest.mark.parametrize("line", ["5", '"canary"', "[" * 100_000])
+def test_a_line_that_is_no_object_is_refused(tmp_path: Path, line: str):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(f'{{"text": "a", "due": 1}}\n{line}\n', encoding="utf-8")
+    with pytest.raises(SourceError, match="Expected a CSV, JSON Lines or Parquet file") as caught:
+        learn.train(path, tmp_path / "bad", labels=["due"])
+    assert "canary" not in str(caught.value)
+
+
+def test_a_model_takes_the_place_of_no_other_files(tmp_path: Path, monkeypatch):
+    mine = tmp_path / "own.csv"
+    mine.write_text("text,due\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    columns = {"text": TEXTS, "due": LATE}
+    for out in (".", ""):  # an empty name is the current folder
+        with pytest.raises(SourceError, match="got a folder with other files in it"):
+            learn.train(columns, out, labels=["due"])
+    with pytest.raises(SourceError, match=r"got a file\. Choose another name"):
+        learn.add_signal("due", examples=["by Friday please"], out=mine)
+    assert [path.name for path in tmp_path.iterdir()] == ["own.csv"]
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"name": None}, "lower_snake, such as mentions_rival; got None"),
+        ({"examples": None}, "Expected a list of str; got NoneType"),
+        ({"phrases": [1]}, "The texts must be str; number 0 is int"),
+    ],
+)
+def test_what_cannot_make_a_signal_is_refused(tmp_path: Path, given, match: str):
+    known = {"name": "due", "examples": ["by Friday please"], "out": tmp_path / "due"}
+    with pytest.raises(InvalidRecordError, match=match):
+        learn.add_signal(**(known | given))
+
+
 RIVAL = ["Your competitor offers this for half the price.", "I am looking at other providers now.",
          "We have a quote from Acme and it looks better."]  # fmt: skip
 

@@ -104,7 +104,18 @@ def as_texts(texts: Any) -> list[str]:
         raise InvalidRecordError(
             "Expected one column of texts; got a table. Name the column.", field="texts"
         )
-    return [str(text) if isinstance(text, str) else text for text in texts]
+    if not isinstance(texts, Iterable):
+        raise InvalidRecordError(
+            f"Expected a list of str; got {type(texts).__name__}. Put texts in a list.",
+            field="texts",
+        )
+    plain = [str(text) if isinstance(text, str) else text for text in texts]
+    for number, text in enumerate(plain):
+        if not isinstance(text, str):
+            raise InvalidRecordError(
+                f"The texts must be str; number {number} is {type(text).__name__}.", field="texts"
+            )
+    return plain
 
 
 class Features:

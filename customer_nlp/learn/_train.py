@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from customer_nlp.artifacts import dump_arrays, write_model
+from customer_nlp.artifacts import MANIFEST, dump_arrays, write_model
 from customer_nlp.calibration import best_threshold
 from customer_nlp.errors import (
     InvalidRecordError,
@@ -147,7 +147,7 @@ def train(
     Raises
     ------
     SourceError
-        When the source cannot be read or lacks a column.
+        When the source cannot be read or lacks a column, or `out` holds anything but a model.
     InvalidRecordError
         For a value that is no answer, or a name that is not lower_snake.
     TooLittleDataError
@@ -158,9 +158,11 @@ def train(
     The folder holds the base model as it is and one head beside it, as safetensors and JSON. Of the
     messages it keeps weights, and as text only words that three of them hold.
     """
-    names = _checked_names(labels)
+    names, folder = _checked_names(labels), _checked_out(out)
     columns = _columns(source, [text, *names, *([group] if group else [])])
     texts = as_texts(columns[text])
+    if not any(one.strip() for one in texts):
+        raise SourceError(f"The column {text} must hold messages; all of its rows are empty.")
     y = np.stack([_answers(columns[name], name) for name in names], axis=1)
     numbers = group_numbers(columns[group] if group else None, len(texts))
     _require_labels(names, y, numbers)
@@ -180,7 +182,7 @@ def train(
     about = {one.name: {"messages": one.messages, "positives": one.positives,
                         "average_precision": round(one.average_precision.value, 4)}
              for one in reports}  # fmt: skip
-    return TrainReport(_write(base, Path(out), head, about), reports)
+    return TrainReport(_write(base, folder, head, about), reports)
 
 
 def add_signal(
@@ -219,12 +221,19 @@ def add_signal(
     Path
         The folder.
 
+    Raises
+    ------
+    InvalidRecordError
+        For a name, an example or a phrase that cannot be.
+    SourceError
+        When `out` holds anything but a model.
+
     Notes
     -----
     Without labels nothing can be calibrated: from 0.5 the signal counts as shown, and the number
     is a ranking. Label what it finds and use `train`.
     """
-    [checked] = _checked_names([name])
+    [checked], folder = _checked_names([name]), _checked_out(out)
     shown = [*as_texts(examples), *as_texts(phrases)]
     if not shown:
         raise InvalidRecordError("Expected examples or phrases; got none.", field="examples")
@@ -255,7 +264,7 @@ def add_signal(
     arrays = features.head_arrays(base, fitted.weights[:, None].copy(), np.array([fitted.bias]))
     head = OwnHead((checked,), (0.5,), features.own_words, {checked: tokens}, arrays)
     about = {checked: {"examples": len(shown)}}
-    return _write(base, Path(out), head, about)
+    return _write(base, folder, head, about)
 
 
 def check_labels(
@@ -312,7 +321,7 @@ def _checked_names(labels: Sequence[str]) -> tuple[str, ...]:
             "Expected names of labels, each once; got none or one twice.", field="labels"
         )
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise InvalidRecordError(
                 f"A signal's name must be lower_snake, such as mentions_rival; got {name!r}. "
                 "Rename the column.",
@@ -349,17 +358,54 @@ def _answers(column: Sequence[Any], name: str) -> Floats:
 def _columns(source: Any, names: Sequence[str]) -> dict[str, Any]:
     """Return the named columns of a file, a mapping or a data frame."""
     table = _read(Path(source)) if isinstance(source, str | Path) else source
-    present = list(getattr(table, "columns", table))
+    present = _names_of(table)
     if missing := [name for name in names if name not in present]:
         raise SourceError(
             f"The table must have the columns {', '.join(names)}; it lacks {', '.join(missing)}. "
             f"It has: {', '.join(map(str, present)) or 'none'}."
         )
-    columns = {name: list(table[name]) for name in names}
+    columns = {name: _values(table[name]) for name in names}
     same_length(**columns)
     if not columns[names[0]]:
         raise SourceError("The table must have rows; it has none.")
     return columns
+
+
+def _names_of(table: Any) -> list[Any]:
+    """Return the names of a table's columns, and never a value: an error shows them."""
+    if isinstance(table, Mapping):
+        return list(table)
+    # of an Arrow table, `columns` are the values themselves
+    names = getattr(table, "column_names", getattr(table, "columns", None))
+    if names is None:
+        raise SourceError(
+            "Expected a path, a mapping of columns or a data frame; got "
+            f"{type(table).__name__}. Of rows, make a data frame first."
+        )
+    return list(names)
+
+
+def _values(column: Any) -> list[Any]:
+    return list(column.to_pylist() if hasattr(column, "to_pylist") else column)
+
+
+def _checked_out(out: str | Path) -> Path:
+    """Return the folder to write; refuse one that holds anything but a model.
+
+    Raised before anything is fitted: fitting takes long, and writing takes the place of files.
+    """
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        kind = "a file"
+    elif folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        kind = "a folder with other files in it"
+    else:
+        return folder
+    raise SourceError(
+        f"Expected a new or empty folder for the model, or that of a model to write over; got "
+        f"{kind}. Choose another name.",
+        source=str(out),
+    )
 
 
 def _read(path: Path) -> Mapping[str, Sequence[Any]]:
@@ -369,10 +415,10 @@ def _read(path: Path) -> Mapping[str, Sequence[Any]]:
             return _read_parquet(path)
         with path.open(encoding="utf-8-sig", newline="") as lines:
             if kind in {".jsonl", ".ndjson"}:
-                rows = [json.loads(line) for line in lines if line.strip()]
+                rows = [_object(line) for line in lines if line.strip()]
             else:
                 rows = list(csv.DictReader(lines))
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
         raise SourceError(
             "Expected a CSV, JSON Lines or Parquet file in UTF-8; it cannot be read "
             f"({type(error).__name__}).",
@@ -380,6 +426,13 @@ def _read(path: Path) -> Mapping[str, Sequence[Any]]:
         ) from error
     names = dict.fromkeys(name for row in rows for name in row if isinstance(name, str))
     return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _object(line: str) -> dict[str, Any]:
+    row = json.loads(line)
+    if not isinstance(row, dict):
+        raise ValueError("a line is no JSON object")
+    return row
 
 
 def _read_parquet(path: Path) -> Mapping[str, Sequence[Any]]:
@@ -443,7 +496,7 @@ def _write(base: Shipped, out: Path, head: OwnHead, about: Mapping[str, Any]) ->
         if key not in {"files", "format", "name", "version"}
     }
     own = {**inherited.get("own_signals", {}), **about}
-    for stale in out.glob("own.*"):
+    for stale in out.glob("own.[0-9]*.*"):
         stale.unlink()
     write_model(
         out,
