@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -87,6 +88,10 @@ def reliability(
         Without matplotlib.
     """
     y, p = _binary(labels, probability)
+    if not _is_whole(bins) or bins < 1:
+        raise InvalidRecordError(
+            f"The bins must be a whole number from 1 up; got {bins}.", field="bins"
+        )
     ax = _axes(ax, (5.2, 5.2))
     which = np.minimum((p * bins).astype(int), bins - 1)
     n = np.bincount(which, minlength=bins)
@@ -277,9 +282,17 @@ def trajectory(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
 
     Raises
     ------
+    InvalidRecordError
+        For anything but an analysis.
     MissingExtraError
         Without matplotlib.
     """
+    if not isinstance(analysis, Analysis):
+        raise InvalidRecordError(
+            f"Expected an Analysis, as analyzer.analyze(thread) gives it; got "
+            f"{type(analysis).__name__}.",
+            field="analysis",
+        )
     ax = _axes(ax, (8.5, 4.6))
     messages = analysis.messages
     dated = all(one.sent_at is not None for one in messages)
@@ -363,14 +376,19 @@ def action_mix(analyses: Iterable[Analysis | Mapping[str, Any]], *, ax: Axes | N
     Raises
     ------
     InvalidRecordError
-        When no thread can be placed.
+        When no thread can be placed, or one is no analysis.
     MissingExtraError
         Without matplotlib.
     """
     weeks: dict[datetime, Counter[str]] = defaultdict(Counter)
     left_out = 0
-    for one in analyses:
+    for one in [analyses] if isinstance(analyses, Analysis) else analyses:
         record = one.to_dict() if isinstance(one, Analysis) else one
+        if not isinstance(record, Mapping) or not {"recommendation", "messages"} <= record.keys():
+            raise InvalidRecordError(
+                "Expected analyses, or records as to_dict() gives them; one is neither.",
+                field="analyses",
+            )
         action, week = record["recommendation"]["primary"], _week(record["messages"])
         if action is None or week is None:
             left_out += 1
@@ -441,7 +459,8 @@ def signal_heat_map(
     table : SignalTable
         Of customers' messages.
     groups : sequence of str
-        The product or team that each message is about, in the order of the table.
+        The product or team that each message is about, in the order of the table; a message
+        without one counts in none.
     by : {'product', 'team'}, default='product'
         What the groups are. There is no way to draw people: a customer's anger says nothing about
         the person who answered.
@@ -469,7 +488,7 @@ def signal_heat_map(
             field="by",
         )
     _same_length(table=table.probability, groups=np.asarray(groups, object))
-    sizes = Counter(groups)
+    sizes = Counter(name for name in groups if not _is_missing(name))
     names = [name for name, n in sizes.most_common() if n >= least]
     if not names:
         raise InvalidRecordError(
@@ -484,11 +503,21 @@ def signal_heat_map(
             max(float(percent.max()), 1.0))  # fmt: skip
     ax.set_xticks(range(len(order)), [_words(table.names[i]) for i in order],
                   rotation=40, ha="right", rotation_mode="anchor")  # fmt: skip
-    ax.set_yticks(range(len(names)), [f"{name} ({sizes[name]:,})" for name in names])
+    ax.set_yticks(range(len(names)), [f"{_literal(name)} ({sizes[name]:,})" for name in names])
     left_out = len(sizes) - len(names)
     small = f"; {left_out} with under {least} left out" if left_out else ""
     ax.set_title(f"Signals by {by}, % of messages{small}")
     return ax
+
+
+def _is_missing(name: Any) -> bool:
+    """Whether a cell of a data frame holds nothing: None, NaN, NaT or NA."""
+    return name is None or type(name).__name__ in ("NAType", "NaTType") or name != name
+
+
+def _literal(name: Any) -> str:
+    """Return a name that is shown as it is: "$" would begin a formula."""
+    return str(name).replace("$", r"\$")
 
 
 def cost_curve(
@@ -547,7 +576,8 @@ def cost_curve(
     best = int(np.argmin(mean_cost))
     _mark_cost(ax, float(at[best]), float(mean_cost[best]), unit, "cheapest", _ORANGE)
     if threshold is not None:
-        chosen = mean_cost[np.flatnonzero(at >= threshold)[-1]]
+        # above every probability nothing is acted on, as at the first of the cuts
+        chosen = mean_cost[max(int(np.count_nonzero(at >= threshold)) - 1, 0)]
         _mark_cost(ax, threshold, float(chosen), unit, "chosen", _INK)
     ax.set(xlim=(-0.02, 1.05), ylim=(0, None), xlabel="act from this probability",
            ylabel=f"mean cost of a message{f' ({unit})' if unit else ''}")  # fmt: skip
@@ -581,7 +611,7 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def _binary(labels: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[Floats, Floats]:
-    y, p = np.asarray(labels, np.float64), np.asarray(probability, np.float64)
+    y, p = _column(labels, "labels"), _column(probability, "probability")
     _same_length(labels=y, probability=p)
     if not np.isin(y, (0, 1)).all():
         raise InvalidRecordError(
@@ -592,6 +622,24 @@ def _binary(labels: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[Floats, 
             "The probabilities must lie between 0 and 1; got others.", field="probability"
         )
     return y, p
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral)
+
+
+def _column(values: npt.ArrayLike, name: str) -> Floats:
+    try:
+        column = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        column = np.empty((0, 0))
+    if column.ndim != 1:
+        raise InvalidRecordError(
+            f"The {name} must be one number a message, in a list or an array; got another shape "
+            "or words.",
+            field=name,
+        )
+    return column
 
 
 def _same_length(**arrays: npt.NDArray[Any]) -> None:

@@ -284,3 +284,45 @@ def test_suggested_texts_are_doubtful_and_unlike_each_other():
     assert len(learn.suggest(pool, 7)) == 7
     with pytest.raises(InvalidRecordError, match="pool of texts"):
         learn.suggest([], 3)
+
+
+P, Y = calibrated(400)
+
+
+@pytest.mark.parametrize(
+    ("judge", "match"),
+    [
+        (lambda: learn.tune(["a"] * 400, Y, costs=COSTS), "one number a message, .* got list"),
+        (lambda: learn.tune(np.c_[P, P], Y, costs=COSTS), "one number a message, .* 2 dimensions"),
+        (lambda: learn.tune(None, None, costs=COSTS), "one number a message, .* 0 dimensions"),
+        (lambda: learn.tune(P, Y, costs=COSTS | {"missed": "60"}), "finite numbers; one is not"),
+        (lambda: learn.tune(P, Y, costs=COSTS | {"missed": np.nan}), "finite numbers; one is not"),
+        (lambda: learn.tune(P, Y, costs=[4, 60]), "name false_alarm and missed"),
+        (lambda: learn.tune(P, Y, min_precision="0.5"), "above 0 and at most 1; got 0.5"),
+        (lambda: learn.tune(P, Y, budget_per_day=5, messages_per_day=np.inf), "not beyond it"),
+        (lambda: learn.tune(P, Y, costs=COSTS, resamples=0), "resamples must be at least 1"),
+        (lambda: learn.conformal(P, Y * 2), "numbers of classes, 0 to 1; got others"),
+        (lambda: learn.conformal(P, Y - 1), "numbers of classes, 0 to 1; got others"),
+        (lambda: learn.conformal(P, np.where(Y, np.nan, 0)), "numbers of classes, 0 to 1"),
+        (lambda: learn.conformal(np.where(Y, np.nan, P), Y), "one finite number a message"),
+        (lambda: learn.conformal(P, Y).predict([np.nan]), "one finite number a message"),
+        (lambda: learn.conformal(P, Y, coverage="0.9"), "between 0 and 1; got 0.9"),
+        (lambda: learn.drift(TEXTS, TEXTS, false_alarms=0), "between 0 and 1; got 0"),
+        (lambda: learn.drift(None, TEXTS), "Expected a list of str; got NoneType"),
+        (lambda: learn.learning_curve(TEXTS[:2], ["yes", "no"]), "one number a message"),
+        (lambda: learn.learning_curve(TEXTS[:2], [1, np.nan]), "The labels must be 1 or 0"),
+        (lambda: learn.learning_curve([], []), "The labels must be 1 or 0"),
+        (lambda: learn.agreement(["a", "b"], ["a", "c"]), "first must be one number a message"),
+        (lambda: learn.agreement([-1, 0], [1, 0]), "whole numbers from 0 to 100"),
+        (lambda: learn.agreement([0.5, 0], [1, 0]), "whole numbers from 0 to 100"),
+        (lambda: learn.agreement([10**9, 0], [1, 0]), "whole numbers from 0 to 100"),
+    ],
+)
+def test_what_is_no_number_is_refused_and_never_taken_for_another(judge, match: str):
+    with pytest.raises(InvalidRecordError, match=match):
+        judge()
+
+
+def test_nothing_at_all_has_not_drifted():
+    with pytest.raises(TooLittleDataError, match="at least 30 threads in each batch; got 0"):
+        learn.drift([], TEXTS)

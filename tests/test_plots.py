@@ -138,6 +138,27 @@ def test_heat_map_shows_means_and_leaves_small_groups_out(analyzer: Analyzer):
     assert "1 with under 10 left out" in ax.get_title()
 
 
+def test_names_with_a_dollar_are_no_formula_and_none_is_no_group(analyzer: Analyzer):
+    table = analyzer.signals(["hello"] * 40)
+    groups = ["$x^ plan $"] * 10 + [None] * 10 + [float("nan")] * 10 + ["lamp"] * 10
+    ax = plots.signal_heat_map(table, groups)
+    ax.figure.canvas.draw()  # a formula that is none stops here
+    rows = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert rows == [r"\$x^ plan \$ (10)", "lamp (10)"]
+
+
+def test_a_threshold_above_all_costs_what_acting_on_none_does(scored):
+    labels, probability = scored
+    costs = {"false_alarm": 1, "missed": 4}
+    ax = plots.cost_curve(labels, probability, costs=costs, threshold=5)
+    [[_, chosen]] = ax.lines[2].get_xydata()
+    assert chosen == pytest.approx(4 * np.mean(labels))
+
+
+def test_one_analysis_is_a_mix_of_one():
+    assert "1 thread" in plots.action_mix(course()).get_title()
+
+
 def test_nothing_is_drawn_by_agent(analyzer: Analyzer):
     table = analyzer.signals(["hello"] * 10)
     with pytest.raises(InvalidRecordError, match="Nothing is drawn by agent"):
@@ -190,6 +211,13 @@ def test_every_picture_draws_into_the_axes_given(scored, analyzer: Analyzer):
         (lambda: plots.grade_confusion([4], [0]), "from 0 to 3"),
         (lambda: plots.action_mix([]), "got 0 without"),
         (lambda: plots.cost_curve([1], [0.5], costs={"missed": 1}), "must name 'false_alarm'"),
+        (lambda: plots.reliability([1], ["a"]), "probability must be one number a message"),
+        (lambda: plots.reliability([[1]], [[0.5]]), "labels must be one number a message"),
+        (lambda: plots.reliability([1], [0.5], bins=0), "whole number from 1 up; got 0"),
+        (lambda: plots.reliability([1], [0.5], bins=2.5), r"whole number from 1 up; got 2\.5"),
+        (lambda: plots.trajectory({"thread_id": "t"}), "Expected an Analysis, .* got dict"),
+        (lambda: plots.action_mix([{}]), "one is neither"),
+        (lambda: plots.action_mix([5]), "one is neither"),
     ],
 )
 def test_wrong_input_is_named(draw, match: str):

@@ -130,22 +130,24 @@ def drift(
     TooLittleDataError
         With fewer than 30 threads in a batch.
     InvalidRecordError
-        When columns differ in length, or the permutations cannot show so small a rate.
+        When columns differ in length, the rate is none, or the permutations cannot show so small
+        a one.
 
     References
     ----------
     Westfall & Young (1993), "Resampling-Based Multiple Testing": the largest statistic under
     permutation keeps the rate over all columns.
     """
+    if not 0 < false_alarms < 1:
+        raise InvalidRecordError(
+            f"The false_alarms must be between 0 and 1; got {false_alarms}.", field="false_alarms"
+        )
     base = shipped(model)
+    reference, current = as_texts(reference), as_texts(current)
+    _require_groups(min(len(reference), len(current)))  # nothing at all has no mean either
     old = _Batch.of(base, reference, reference_groups, reference_labels)
     new = _Batch.of(base, current, current_groups, current_labels)
-    fewest = min(len(old.prior), len(new.prior))
-    if fewest < LEAST_GROUPS:
-        raise TooLittleDataError(
-            f"Drift needs at least {LEAST_GROUPS} threads in each batch; got {fewest}. "
-            "Compare longer periods."
-        )
+    _require_groups(min(len(old.prior), len(new.prior)))
     labelled = [name for name in old.residuals if name in new.residuals]
     names = base.whole.signal_names
     hidden = [f"hidden{i}" for i in range(base.hidden_width)]
@@ -165,6 +167,14 @@ def drift(
         for name, columns, was, now in questions
     )
     return DriftReport(len(old.prior), len(new.prior), parts)
+
+
+def _require_groups(fewest: int) -> None:
+    if fewest < LEAST_GROUPS:
+        raise TooLittleDataError(
+            f"Drift needs at least {LEAST_GROUPS} threads in each batch; got {fewest}. "
+            "Compare longer periods."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,21 @@ class Interval:
         return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
 
 
+def numbers_of(values: Any, name: str) -> Floats:
+    """Return one column of numbers, NaN where there is none; refuse words and tables."""
+    try:
+        column = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        column = None
+    if column is None or column.ndim != 1:
+        raise InvalidRecordError(
+            f"The {name} must be one number a message, in a list or an array; got "
+            f"{type(values).__name__ if column is None else f'{column.ndim} dimensions'}.",
+            field=name,
+        )
+    return column
+
+
 def same_length(**columns: Sequence[Any] | npt.NDArray[Any] | None) -> int:
     """Return the common length of columns; raise `InvalidRecordError` when they differ."""
     lengths = {name: len(column) for name, column in columns.items() if column is not None}

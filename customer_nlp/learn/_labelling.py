@@ -17,6 +17,7 @@ from customer_nlp.learn._intervals import (
     Interval,
     group_numbers,
     interval,
+    numbers_of,
     percentiles,
     same_length,
 )
@@ -28,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 #: Candidates for each text to label: the most uncertain are clustered, so that no two are alike.
 _CANDIDATES: Final = 5
 _LEAST_LABELS: Final = 6
+#: Grades that agreement is measured on at most: the table of pairs grows with their square.
+_GRADES: Final = 101
 _WEIGHTS: Final = {"linear": 1, "quadratic": 2, "none": 0}
 
 
@@ -241,8 +244,14 @@ def learning_curve(
             f"The sizes must be at least {_LEAST_LABELS} labels; got {min(sizes, default=0)}.",
             field="sizes",
         )
-    rows, y = as_texts(texts), np.asarray(labels, int)
-    numbers = group_numbers(groups, same_length(texts=rows, labels=y))
+    rows, stated = as_texts(texts), numbers_of(labels, "labels")
+    numbers = group_numbers(groups, same_length(texts=rows, labels=stated))
+    if not rows or not np.isin(stated, (0, 1)).all():
+        raise InvalidRecordError(
+            "The labels must be 1 or 0, one a text; got others or none. Leave unknown ones out.",
+            field="labels",
+        )
+    y = stated.astype(int)
     column = start_column(name) if name else None
     values: dict[int, list[float]] = {}
     stock: list[float] = []
@@ -337,8 +346,15 @@ def agreement(
         raise InvalidRecordError(
             f"The weights must be one of {', '.join(_WEIGHTS)}; got {weights!r}.", field="weights"
         )
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    a, b = numbers_of(first, "first"), numbers_of(second, "second")
     numbers = group_numbers(groups, same_length(first=a, second=b))
+    # a grade below 0 would be taken for the highest one
+    if not all((np.isnan(one) | np.isin(one, np.arange(_GRADES))).all() for one in (a, b)):
+        raise InvalidRecordError(
+            f"The grades must be whole numbers from 0 to {_GRADES - 1}, NaN where there is none; "
+            "got others.",
+            field="first",
+        )
     both = ~(np.isnan(a) | np.isnan(b))
     if both.sum() < 2:
         raise TooLittleDataError("Agreement needs messages that both have labelled; got below 2.")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_nlp.errors import InvalidRecordError, TooLittleDataError
-from customer_nlp.learn._intervals import Interval, group_numbers, percentiles, same_length, weights
+from customer_nlp.learn._intervals import (
+    Interval,
+    group_numbers,
+    numbers_of,
+    percentiles,
+    same_length,
+    weights,
+)
 
 __all__ = ["ConformalSets", "OperatingPoint", "conformal", "tune"]
 
@@ -129,15 +138,19 @@ def tune(
         With fewer than 20 groups that hold a positive or a negative, or when no threshold reaches
         the precision on at least 20 flagged messages.
     InvalidRecordError
-        Unless exactly one goal is given.
+        Unless exactly one goal is given, with numbers, and one probability and label a message.
 
     Notes
     -----
     The threshold is chosen on the same labels that its figures are from, so the figures are a
     little rosy; the interval of the threshold says how firmly it is placed.
     """
-    p, y = np.asarray(probability, np.float64), np.asarray(labels, np.float64)
+    p, y = numbers_of(probability, "probability"), numbers_of(labels, "labels")
     n = same_length(probability=p, labels=y)
+    if resamples < 1:
+        raise InvalidRecordError(
+            f"The resamples must be at least 1; got {resamples}.", field="resamples"
+        )
     if not (np.isfinite(p).all() and np.isin(y, (0, 1)).all()):
         raise InvalidRecordError(
             "Expected finite probabilities and labels of 1 or 0. Leave unknown ones out."
@@ -189,27 +202,38 @@ def _goal(given: Mapping[str, Any], messages_per_day: float | None) -> tuple[str
         )
     [(goal, value)] = given.items()
     if goal == "costs":
-        unknown = sorted(set(value) - set(_COSTS))
-        if unknown or not {"false_alarm", "missed"} <= set(value):
-            raise InvalidRecordError(
-                f"The costs must name false_alarm and missed, and may name hit and passed; got "
-                f"{', '.join(sorted(value))}.",
-                field="costs",
-            )
+        _check_costs(value)
         return goal, lambda ranked, drawn: _cheapest(ranked, drawn, value)
     if goal == "min_precision":
-        if not 0 < value <= 1:
+        if not (_is_number(value) and 0 < value <= 1):
             raise InvalidRecordError(
                 f"The min_precision must be above 0 and at most 1; got {value}.", field=goal
             )
         return goal, lambda ranked, drawn: _precise(ranked, drawn, value)
-    if messages_per_day is None or not 0 < value <= messages_per_day:
+    if messages_per_day is None or not 0 < value <= messages_per_day < np.inf:
         raise InvalidRecordError(
             "The budget_per_day needs messages_per_day, and to be above 0 and not beyond it.",
             field=goal,
         )
     share = value / messages_per_day
     return goal, lambda ranked, drawn: _within(ranked, drawn, share)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)
+
+
+def _check_costs(costs: Any) -> None:
+    names = set(costs) if isinstance(costs, Mapping) else set()
+    if not {"false_alarm", "missed"} <= names <= set(_COSTS):
+        raise InvalidRecordError(
+            "The costs must name false_alarm and missed, and may name hit and passed; got "
+            f"{', '.join(sorted(map(str, names))) or 'none'}.",
+            field="costs",
+        )
+    # a NaN would silently make every threshold as good as any other; a hit may well be a gain
+    if not all(_is_number(cost) and math.isfinite(cost) for cost in costs.values()):
+        raise InvalidRecordError("The costs must be finite numbers; one is not.", field="costs")
 
 
 def _costs_of_cuts(ranked: _Ranked, drawn: Floats, costs: Mapping[str, float]) -> Floats:
@@ -361,15 +385,24 @@ def conformal(
     ------
     TooLittleDataError
         When a group has fewer rows than the coverage needs, ``coverage / (1 - coverage)``.
+    InvalidRecordError
+        For labels that are no class, or probabilities that are no numbers.
 
     References
     ----------
     Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World"; Mondrian groups.
     """
-    y = np.asarray(labels, np.intp)
-    p = _per_class(probability, None)
-    same_length(probability=p, labels=y)
-    if not 0 < coverage < 1:
+    p, stated = _per_class(probability, None), numbers_of(labels, "labels")
+    same_length(probability=p, labels=stated)
+    # below 0 would count from the last class
+    if not np.isin(stated, np.arange(p.shape[1])).all():
+        raise InvalidRecordError(
+            f"The labels must be numbers of classes, 0 to {p.shape[1] - 1}; got others. Leave "
+            "unknown ones out.",
+            field="labels",
+        )
+    y = stated.astype(np.intp)
+    if not (_is_number(coverage) and 0 < coverage < 1):
         raise InvalidRecordError(f"The coverage must be between 0 and 1; got {coverage}.")
     strangeness = 1 - p[np.arange(len(y)), y]
     of_rows: list[Any] = [None] * len(y) if groups is None else list(groups)
@@ -393,7 +426,15 @@ def _limit(values: list[float], coverage: float) -> float:
 
 
 def _per_class(probability: npt.ArrayLike, classes: int | None) -> Floats:
-    p = np.asarray(probability, np.float64)
+    try:
+        p = np.asarray(probability, np.float64)
+    except (TypeError, ValueError):
+        p = np.asarray(np.nan)
+    if p.ndim not in (1, 2) or not np.isfinite(p).all():
+        raise InvalidRecordError(
+            "The probability must be one finite number a message, or one a class; got others.",
+            field="probability",
+        )
     p = np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
     if classes is not None and p.shape[1] != classes:
         raise InvalidRecordError(
