@@ -661,11 +661,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from customer_nlp.serve._settings import Settings
 
+    _check_task(options)
     settings = Settings.from_environment()
     names = ("host", "port", "processes", "database")
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     settings = dataclasses.replace(settings, **given)
-    if options.add_key or options.revoke_key or options.keys or options.dead_letters:
+    if _task(options):
         return _administer(options, settings.database)
     from customer_nlp.serve.app import run
 
@@ -675,13 +676,34 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _task(options: argparse.Namespace) -> str | None:
+    """Return what else than to serve is asked for; an empty name is asked for too."""
+    for name in ("add_key", "revoke_key", "keys", "dead_letters"):
+        if getattr(options, name) not in (None, False):
+            return name
+    return None
+
+
+def _check_task(options: argparse.Namespace) -> None:
+    """Refuse what would not be heeded: a key without its limits opens more than was meant."""
+    task = _task(options)
+    if options.scope and task != "add_key":
+        raise InvalidRecordError(
+            "The --scope limits the key of --add-key; got it alone. Give both.", field="scope"
+        )
+    if options.job and (task, options.dead_letters) != ("dead_letters", "replay"):
+        raise InvalidRecordError(
+            "The --job goes with --dead-letters replay; got it without. Give both.", field="job"
+        )
+
+
 def _administer(options: argparse.Namespace, database: str) -> int:
     from customer_nlp.serve._store import SCOPES, Store
 
     store, console = Store(database), _console()
-    if options.add_key:
+    if options.add_key is not None:
         _say(console, store.add_key(options.add_key, options.scope or SCOPES))
-    elif options.revoke_key:
+    elif options.revoke_key is not None:
         known = store.revoke(options.revoke_key)
         _say(console, "revoked" if known else "no such key; --keys lists them")
         return 0 if known else 2

@@ -24,9 +24,9 @@ from serving import Service, comment, serving
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.serve._guard import Keys
-from customer_nlp.serve._settings import Settings, settings_table
+from customer_nlp.serve._settings import Settings, settings_table, warn_of_strangers
 from customer_nlp.serve._store import Store
-from customer_nlp.serve.app import create_app
+from customer_nlp.serve.app import create_app, run
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORING = ("/v1/analyze", "/v1/signals", "/v1/review", "/v1/outreach")
@@ -391,6 +391,14 @@ def test_settings_come_from_the_environment_or_files(tmp_path: Path) -> None:
         ({"CUSTOMER_NLP_PORT": "0"}, InvalidRecordError, "whole number from 1 up"),
         ({"CUSTOMER_NLP_PORT": "x"}, InvalidRecordError, "CUSTOMER_NLP_PORT must be a whole"),
         ({"CUSTOMER_NLP_DATABASE_FILE": "/nowhere"}, SourceError, "FileNotFoundError"),
+        ({"CUSTOMER_NLP_PORT": "x"}, InvalidRecordError, "from 1 up; got other words"),
+        ({"CUSTOMER_NLP_PORT": ""}, InvalidRecordError, "from 1 up; got nothing"),
+        ({"CUSTOMER_NLP_PORT": "70000"}, InvalidRecordError, "at most 65535; got 70000"),
+        (
+            {"CUSTOMER_NLP_HOST": "::", "CUSTOMER_NLP_HOST_FILE": __file__},
+            InvalidRecordError,
+            "Set CUSTOMER_NLP_HOST or CUSTOMER_NLP_HOST_FILE; got both",
+        ),
     ],
 )
 def test_settings_that_cannot_be(
@@ -398,6 +406,43 @@ def test_settings_that_cannot_be(
 ) -> None:
     with pytest.raises(error, match=match):
         Settings.from_environment(environment)
+
+
+def test_a_file_of_an_editor_that_marks_its_start_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_text("\ufeff9000\r\n", encoding="utf-8")
+    assert Settings.from_environment({"CUSTOMER_NLP_PORT_FILE": str(file)}).port == 9000
+
+
+def test_a_slip_in_a_name_is_told_and_names_of_others_are_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    right = ("PORT", "DATABASE_FILE", "SECRET_ZENDESK", "SECRET_ACME__DJANGO_HELPDESK_FILE",
+             "TOKEN_WEBHOOK", "IMAP_PASSWORD", "DATA_MIRROR", "SERVICE_PORT",
+             "PORT_80_TCP")  # fmt: skip
+    warn_of_strangers({f"CUSTOMER_NLP_{name}": "canary" for name in right})
+    assert not caplog.messages
+    wrong = ("PROT", "SECRET_ZENDESKK_FILE", "TOKEN_ACME__HUPSPOT")
+    warn_of_strangers({f"CUSTOMER_NLP_{name}": "canary" for name in wrong})
+    told = [message.rpartition(" ")[2] for message in caplog.messages]
+    assert told == ["CUSTOMER_NLP_PORT?", "CUSTOMER_NLP_SECRET_ZENDESK?",
+                    "CUSTOMER_NLP_TOKEN_ACME__HUBSPOT?"]  # fmt: skip
+    assert "canary" not in caplog.text
+
+
+def test_what_is_asked_for_in_the_shell_counts_before_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = tmp_path / "database"
+    stale.write_text("sqlite:///stale.db", encoding="utf-8")
+    monkeypatch.setattr(os, "environ", {"CUSTOMER_NLP_DATABASE_FILE": str(stale)})
+    served: list[str] = []
+    monkeypatch.setattr(
+        "uvicorn.run", lambda *_, **__: served.append(Settings.from_environment().database)
+    )
+    wanted = f"sqlite:///{tmp_path / 'wanted.db'}"
+    run(Settings(database=wanted))
+    assert served == [wanted]
 
 
 def test_the_table_of_settings_in_the_docs_is_the_programs() -> None:

@@ -126,6 +126,17 @@ def test_agents_say_whether_it_was_right(service: Service) -> None:
     assert "Was this right?" not in service.client.get(path, headers=reader).text
 
 
+def test_forms_that_no_page_of_ours_sends_are_refused(service: Service) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    many = "&".join(f"a{number}=1" for number in range(50))
+    answer = service.client.post("/login", content=many, headers=form)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400, "At most 20 fields are expected in a form.")  # fmt: skip
+    for origin in ("http://[half", "null", "https://evil.example"):
+        answer = service.client.post("/login", content="key=x", headers=form | {"Origin": origin})
+        assert answer.status_code == 403
+
+
 # -- marks --------------------------------------------------------------------------------------
 
 _SPAN = st.tuples(st.integers(-2, 40), st.integers(-2, 40), st.sampled_from("abc"))

@@ -27,7 +27,7 @@ from test_verify import SECRET
 
 from customer_nlp.analyzer import Analyzer
 from customer_nlp.cli import main
-from customer_nlp.errors import InvalidRecordError
+from customer_nlp.errors import InvalidRecordError, SourceError
 from customer_nlp.records import Message, Thread
 from customer_nlp.serve._settings import Settings
 from customer_nlp.serve._store import Arrival, KeptThread, NewJob, Store
@@ -245,6 +245,7 @@ def test_revoking_a_key_ends_its_sessions(store: Store) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [("no url", "must be an URL"), ("oracle9://x", "must be an URL"),
+     ("mysql://user@host/name", "must be an URL"),
      ("sqlite:////no/such/folder/q.db", "cannot be opened")],
 )  # fmt: skip
 def test_a_database_that_cannot_be_is_named(
@@ -293,6 +294,48 @@ def test_keys_and_dead_letters_in_the_shell(
     assert said("--dead-letters", "replay", "--job", "1") == "back in the queue: 1"
     assert store.queue_sizes() == {"queued": 1}
     store.close()
+
+
+@pytest.mark.parametrize("task", ["--add-key", "--revoke-key"])
+def test_an_empty_name_starts_no_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    pytest.importorskip("fastapi")
+    monkeypatch.setattr("customer_nlp.serve.app.run", lambda _: pytest.fail("it serves"))
+    url = f"sqlite:///{tmp_path / 'q.db'}"
+    assert main(["serve", "--database", url, task, ""]) == 2  # as of a variable that is not set
+    assert capsys.readouterr() != ("", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--scope", "read"], "--scope limits the key of --add-key; got it alone"),
+        (["--keys", "--scope", "read"], "--scope limits the key of --add-key"),
+        (["--job", "1"], "--job goes with --dead-letters replay; got it without"),
+        (["--dead-letters", "list", "--job", "1"], "--job goes with --dead-letters replay"),
+    ],
+)
+def test_what_would_not_be_heeded_is_refused(
+    capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    assert main(["serve", *words]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_number_beyond_all_is_that_of_no_job(store: Store) -> None:
+    store.of("acme").take_in(["1"], job("1"))
+    store.bury(store.claim(**LEASE), "no 'type'")
+    assert store.replay([10**30, -(10**30)]) == 0
+    assert store.replay() == 1
+
+
+def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("thread_id,text\n" * 100, encoding="utf-8")
+    with pytest.raises(SourceError, match="Check .* that it is a database"):
+        Store(f"sqlite:///{mine}")
+    assert mine.read_text(encoding="utf-8") == "thread_id,text\n" * 100
 
 
 # -- what a thread becomes ----------------------------------------------------------------------

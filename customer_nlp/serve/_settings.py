@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Self
 
 from customer_nlp.errors import InvalidRecordError, SourceError
+from customer_nlp.readers import HELPDESKS
 from customer_nlp.serve._verify import Secrets
 from customer_nlp.timeline import LEAD_HOURS
 
-__all__ = ["DEFAULT_TENANT", "Settings", "check_tenant", "secrets_of", "settings_table"]
+__all__ = [
+    "DEFAULT_TENANT",
+    "Settings",
+    "check_tenant",
+    "secrets_of",
+    "settings_table",
+    "warn_of_strangers",
+]
 
+_LOG: Final = logging.getLogger(__name__)
 _PREFIX: Final = "CUSTOMER_NLP_"
 #: Whose secrets carry no tenant in their name.
 DEFAULT_TENANT: Final = "default"
 _TENANT: Final = re.compile(r"[a-z][a-z0-9]{0,31}")
-_WHOLE: Final = re.compile(r"\d{1,9}")
+_WHOLE: Final = re.compile(r"[0-9]{1,9}")
+_LAST_PORT: Final = 65_535
+#: How alike a name must be to that of a setting to be taken for a slip of the hand.
+_ALIKE: Final = 0.9
 
 
 def _setting(default: Any, about: str, *, private: bool = False) -> Any:
@@ -34,7 +48,7 @@ class Settings:
     Raises
     ------
     InvalidRecordError
-        For a number below 1.
+        For a number below 1, or a port that no computer has.
     """
 
     database: str = _setting(
@@ -79,6 +93,10 @@ class Settings:
                     f"The setting {one.name} must be a whole number from 1 up; got {value}.",
                     field=one.name,
                 )
+        if self.port > _LAST_PORT:
+            raise InvalidRecordError(
+                f"The setting port must be at most {_LAST_PORT}; got {self.port}.", field="port"
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -87,7 +105,7 @@ class Settings:
         Raises
         ------
         InvalidRecordError
-            For a value that a setting cannot have.
+            For a value that a setting cannot have, or one that is given both ways.
         SourceError
             When a file cannot be read.
         """
@@ -114,20 +132,45 @@ def _word(name: str, known: Mapping[str, str]) -> str | None:
     if (file := known.get(f"{name}_FILE")) is None:
         return known.get(name)
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        word = Path(file).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeError) as error:
         raise SourceError(
             f"The file that {name}_FILE names cannot be read: {type(error).__name__}.",
             source=f"{name}_FILE",
         ) from None
+    if name in known:  # which of them counts would be a guess
+        raise InvalidRecordError(f"Set {name} or {name}_FILE; got both.", field=name)
+    return word
 
 
 def _number(name: str, word: str) -> int:
     if not _WHOLE.fullmatch(word.strip()):
         raise InvalidRecordError(
-            f"The setting {_variable(name)} must be a whole number from 1 up.", field=name
+            f"The setting {_variable(name)} must be a whole number from 1 up; got "
+            f"{'other words' if word.strip() else 'nothing'}.",
+            field=name,
         )
     return int(word)
+
+
+def warn_of_strangers(environment: Mapping[str, str]) -> None:
+    """Log names that are nearly those of settings, secrets or tokens: they would set nothing.
+
+    Names that are like none are left alone: they may be another program's.
+    """
+    settings = [_variable(one.name) for one in dataclasses.fields(Settings)]
+    platforms = [one.upper().replace("-", "_") for one in (*HELPDESKS, "webhook")]
+    for name in sorted(one for one in environment if one.startswith(_PREFIX)):
+        plain = name.removesuffix("_FILE")
+        kind, _, rest = plain.removeprefix(_PREFIX).partition("_")
+        if kind in {"SECRET", "TOKEN"}:
+            begin = plain.removesuffix(rest.rpartition("__")[2])
+            known = [begin + one for one in platforms]
+        else:
+            known = settings
+        close = get_close_matches(plain, known, 1, _ALIKE)
+        if close and close[0] != plain:
+            _LOG.warning("%s sets nothing; did you mean %s?", name, close[0])
 
 
 def settings_table() -> str:

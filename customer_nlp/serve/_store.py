@@ -35,6 +35,8 @@ _BACKOFF_SECONDS: Final = (2.0, 3600.0)
 _DELIVERY_DAYS: Final = 7
 _DAY_SECONDS: Final = 86_400.0
 _MOST_NAME_CHARS: Final = 200
+_LAST_ID: Final = 2**63 - 1
+_BACKENDS: Final = frozenset({"sqlite", "postgresql"})
 
 _TABLES: Final = sa.MetaData()
 _KEYS: Final = sa.Table(
@@ -232,10 +234,12 @@ class Store:
         self._turn: Any = threading.Lock() if one_writer else nullcontext()
         try:
             _TABLES.create_all(self._engine)
-        except sa.exc.OperationalError:
+        except sa.exc.DatabaseError as error:
+            if not one_writer and not isinstance(error, sa.exc.OperationalError):
+                raise  # a server that was reached; of SQLite, a file that is no database
             raise SourceError(
-                "The database cannot be opened. Check that its folder or server is there, and that "
-                "we may write to it; CUSTOMER_NLP_DATABASE says where it is."
+                "The database cannot be opened. Check that its folder or server is there, that it "
+                "is a database, and that we may write to it; CUSTOMER_NLP_DATABASE says where it is."
             ) from None
 
     def close(self) -> None:
@@ -489,7 +493,8 @@ class Store:
         """Put dead letters back into the queue, all of them without ids; returns how many."""
         dead = [_JOBS.c.state == "dead"]
         if identifiers:
-            dead.append(_JOBS.c.id.in_(identifiers))
+            # a number that no database holds is that of no job
+            dead.append(_JOBS.c.id.in_([one for one in identifiers if 0 < one <= _LAST_ID]))
         again = {"state": "queued", "attempts": 0, "due_at": self.clock(), "reason": ""}
         with self.writing() as connection:
             return connection.execute(_JOBS.update().where(*dead).values(again)).rowcount
@@ -629,6 +634,8 @@ class _StaleError(Exception):
 def _engine(url: str) -> sa.Engine:
     try:
         address = sa.make_url(url)
+        if address.get_backend_name() not in _BACKENDS:
+            raise _no_database()
         lite = address.get_backend_name() == "sqlite"
         engine = sa.create_engine(
             address,
@@ -639,15 +646,19 @@ def _engine(url: str) -> sa.Engine:
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "psycopg", "postgres") from error
     except sa.exc.ArgumentError:
-        raise InvalidRecordError(
-            "The database must be an URL such as sqlite:///customer_nlp.db or "
-            "postgresql+psycopg://user@host/name.",
-            field="database",
-        ) from None
+        raise _no_database() from None
     if lite:
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _no_database() -> InvalidRecordError:
+    return InvalidRecordError(
+        "The database must be an URL such as sqlite:///customer_nlp.db or "
+        "postgresql+psycopg://user@host/name.",
+        field="database",
+    )
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

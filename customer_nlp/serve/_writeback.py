@@ -415,8 +415,9 @@ class WriteBack:
         """
         known = os.environ if environment is None else environment
         try:
-            stated = tomllib.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-        except (OSError, ValueError) as error:
+            # some editors begin a file with a mark that TOML does not know
+            stated = tomllib.loads(Path(path).read_text(encoding="utf-8-sig")) if path else {}
+        except (OSError, ValueError, RecursionError) as error:
             raise SourceError(
                 f"Expected a TOML file for what is written back; got {type(error).__name__}.",
                 source=path,

@@ -30,7 +30,7 @@ from customer_nlp.errors import (
     ReplayError,
 )
 from customer_nlp.records import Thread
-from customer_nlp.serve._settings import DEFAULT_TENANT, Settings, secrets_of
+from customer_nlp.serve._settings import DEFAULT_TENANT, Settings, secrets_of, warn_of_strangers
 from customer_nlp.serve._verify import Delivery, Secrets, handshake, verify
 
 try:
@@ -60,6 +60,7 @@ __all__ = ["create_app", "run"]
 _COOKIE: Final = "customer_nlp_session"
 _SESSION_SECONDS: Final = 12 * 3600
 _PAGE_SIZE: Final = 50
+_FIELDS: Final = 20
 _STATIC: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 _PROBLEM: Final = "application/problem+json"
 #: Texts of so many characters are scored in some 10 ms: no hook waits long for them.
@@ -167,7 +168,11 @@ def _all_secrets(environment: Mapping[str, str]) -> dict[str, Secrets]:
 
 def run(settings: Settings) -> None:
     """Serve until the process is told to stop; requests and jobs in hand are finished."""
-    os.environ |= settings.to_environment()  # processes that are started read it
+    warn_of_strangers(os.environ)
+    stated = settings.to_environment()
+    for name in stated:  # the settings given count, also those that came from a file
+        os.environ.pop(f"{name}_FILE", None)
+    os.environ |= stated  # processes that are started read it
     create_app(settings).state.service.store.close()  # what is wrong with it shows before we listen
     uvicorn.run(
         "customer_nlp.serve.app:create_app", factory=True, host=settings.host, port=settings.port,
@@ -513,13 +518,24 @@ _Session = Annotated[tuple[_Service, ApiKey], Depends(_session)]
 def _same_origin(request: Request) -> None:
     """Refuse forms that another site sent, on top of the cookie's SameSite."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _place(origin) != request.headers.get("host"):
         raise HTTPException(403, "This form was sent from another site.")
+
+
+def _place(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:  # such as half an IPv6 address: no place of ours
+        return ""
 
 
 async def _form(request: Request) -> dict[str, str]:
     _same_origin(request)
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=20)
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        fields = parse_qs(body, max_num_fields=_FIELDS)
+    except ValueError:
+        raise HTTPException(400, f"At most {_FIELDS} fields are expected in a form.") from None
     return {name: values[0] for name, values in fields.items()}
 
 
