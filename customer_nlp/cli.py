@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from customer_nlp.errors import CustomerNlpError, InvalidRecordError, SourceError
+from customer_nlp.errors import CustomerNlpError, InvalidRecordError, ParseError, SourceError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except CustomerNlpError as error:
-        where = getattr(error, "source", None)
+        # a ParseError begins with its source
+        where = None if isinstance(error, ParseError) else getattr(error, "source", None)
         # a file's name may hold what steers a terminal, just as a subject may
         print(_clean(f"customer-nlp: {f'{where}: ' if where else ''}{error}"), file=sys.stderr)
         return 2
@@ -180,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="one page: what is on fire, why, and what to do")
     report.add_argument("analyses", nargs="+", metavar="ANALYSES",
-                        help="what score wrote: .jsonl or .parquet")  # fmt: skip
+                        help="what score wrote: .jsonl, .parquet or a folder of it")  # fmt: skip
     report.add_argument("-o", "--out", required=True, metavar="FILE", help="the page: .html")
     report.add_argument("--listed", type=int, metavar="N",
                         help="threads listed under each number; totals are exact")  # fmt: skip

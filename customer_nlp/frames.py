@@ -145,19 +145,25 @@ def chosen(names: Sequence[str], given: Mapping[str, str | None]) -> dict[str, s
             field=unknown[0],
         )
     wanted = {field: column for field, column in given.items() if column is not None}
-    for field, column in wanted.items():
-        if list(names).count(column) != 1:
-            raise InvalidRecordError(
-                f"The {field} must be the name of one column; the frame has "
-                f"{list(names).count(column)} of the {len(names)} columns by that name.",
-                field=field,
-            )
-    found = columns_of(names) | wanted
+    # numbers and the tuples of several levels are names too; only words tell what they hold
+    found = columns_of([name for name in names if isinstance(name, str)]) | wanted
+    for field, column in found.items():
+        if field in wanted or field == "text" or "thread" in wanted:
+            _require_one(names, field, column)
     if "text" not in found:
         raise InvalidRecordError(
             "No column of the frame is known to hold text. Name it, as text=….", field="text"
         )
     return found
+
+
+def _require_one(names: Sequence[str], field: str, column: str) -> None:
+    if (times := list(names).count(column)) != 1:
+        raise InvalidRecordError(
+            f"The {field} must be the name of one column; the frame has {times} of the "
+            f"{len(names)} columns by that name.",
+            field=field,
+        )
 
 
 def _signals(
@@ -187,7 +193,7 @@ def _signals(
 
 
 def _rows(table: _Table, where: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    markup = "html" in where["text"].lower()
+    markup = "html" in str(where["text"]).lower()
     for chunk in table.chunks(list(where.values())):
         for values in zip(*chunk, strict=True):
             yield dict(zip(where, values, strict=True), markup=markup)
@@ -287,7 +293,10 @@ class _Arrow(_Table):
             raise MissingExtraError("pyarrow", "parquet") from error
         self._pa: Any = pa
         batch = isinstance(frame, pa.RecordBatch)
-        self._table = pa.Table.from_batches([frame]) if batch else pa.table(frame)
+        try:
+            self._table = pa.Table.from_batches([frame]) if batch else pa.table(frame)
+        except pa.ArrowException as error:  # one column alone is no table
+            raise _no_frame(frame) from error
         self.names = self._table.column_names
 
     def __len__(self) -> int:
@@ -319,8 +328,13 @@ def _table_of(frame: Any) -> _Table:
         return _Polars(frame)
     if hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__"):
         return _Arrow(frame)
-    raise InvalidRecordError(
+    raise _no_frame(frame)
+
+
+def _no_frame(given: Any) -> InvalidRecordError:
+    return InvalidRecordError(
         "The frame must be one of pandas or Polars, or give its rows as Arrow; got "
-        f"{type(frame).__name__}. A lazy frame is to be collected first.",
+        f"{type(given).__name__}. A lazy frame is to be collected first, and of a column a frame "
+        "is to be made.",
         field="frame",
     )

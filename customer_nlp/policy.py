@@ -9,8 +9,9 @@ import dataclasses
 import heapq
 import json
 import math
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
@@ -76,14 +77,15 @@ class Policy:
     def __post_init__(self) -> None:
         for name in (*self.off, *self.cost, *self.cost_of_missing):
             if name not in ACTIONS:
-                raise _wrong("an action", f"one of {', '.join(ACTIONS)}")
+                raise _wrong("an action", f"one of {', '.join(ACTIONS)}", name)
         if self.off >= set(ACTIONS):
             raise _wrong("off", "fewer actions: something must be left to recommend")
         spared = self.quiet_from or self.quiet_days or self.calls_per_day is not None
         if spared and INSTEAD in self.off:
             raise _wrong("off", f"no {INSTEAD}: it takes the place of a call that may not be made")
         if self.cost.keys() != self.cost_of_missing.keys():
-            raise _wrong("cost and cost_of_missing", "the same actions in both")
+            alone = sorted(self.cost.keys() ^ self.cost_of_missing.keys())
+            raise _wrong("one of cost and cost_of_missing", "the same actions in both", alone[0])
         for name in self.cost:
             low = min(self.cost[name], self.cost_of_missing[name])
             if not (low >= 0 and 0 < self._at_stake(name) < math.inf):
@@ -94,8 +96,8 @@ class Policy:
             raise _wrong("quiet", "both 'from' and 'until', or neither")
         if any(one and one.tzinfo for one in (self.quiet_from, self.quiet_until)):
             raise _wrong("a quiet hour", "one without an offset; 'zone' says whose clock")
-        if not self.quiet_days <= set(_DAYS):
-            raise _wrong("a quiet day", f"one of {', '.join(_DAYS)}")
+        if strange := sorted(self.quiet_days - set(_DAYS)):
+            raise _wrong("a quiet day", f"one of {', '.join(_DAYS)}", strange[0])
 
     def _at_stake(self, name: str) -> float:
         return self.cost[name] + self.cost_of_missing[name]
@@ -111,15 +113,14 @@ class Policy:
         InvalidRecordError
             For a key or a value that a policy does not have.
         """
-        import tomllib
-
         source = Path(path)
-        parse: Callable[[str], Any] = json.loads if source.suffix == ".json" else tomllib.loads
         try:
-            stated = parse(source.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            # some editors begin a file with a mark that neither format knows
+            stated = _parsed(source.read_text(encoding="utf-8-sig"), source.suffix.lower())
+        except (OSError, ValueError, RecursionError) as error:
             raise SourceError(
-                f"A policy is a TOML or JSON file; this cannot be read ({type(error).__name__}).",
+                "A policy is a TOML or JSON file; this cannot be read "
+                f"({type(error).__name__}{_where(error)}).",
                 source=str(source),
             ) from error
         return cls.from_dict(stated)
@@ -139,11 +140,9 @@ class Policy:
         InvalidRecordError
             For a key or a value that a policy does not have.
         """
-        if not isinstance(stated, Mapping) or not stated.keys() <= _KEYS:
-            raise _wrong("a policy", f"a table with keys among {', '.join(sorted(_KEYS))}")
+        _require_keys("a policy", stated, _KEYS)
         quiet = stated.get("quiet", {})
-        if not isinstance(quiet, Mapping) or not quiet.keys() <= _QUIET_KEYS:
-            raise _wrong("quiet", f"a table with keys among {', '.join(sorted(_QUIET_KEYS))}")
+        _require_keys("quiet", quiet, _QUIET_KEYS)
         return cls(
             off=frozenset(_names(stated.get("off", ()), "off")),
             cost=_amounts(stated.get("cost", {})),
@@ -247,9 +246,42 @@ def _without_call(analysis: Analysis, why: str) -> Analysis:
     return dataclasses.replace(analysis, recommendation=new)
 
 
-def _wrong(what: str, expected: str) -> InvalidRecordError:
+def _parsed(text: str, suffix: str) -> Any:
+    import tomllib
+
+    if suffix != ".json":
+        return tomllib.loads(text)
+    return json.loads(text, object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice, as TOML does: the first would silently not count."""
+    if len(table := dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return table
+
+
+def _where(error: Exception) -> str:
+    """Say the line of a slip: of JSON from the error, of TOML from the end of its words."""
+    line = getattr(error, "lineno", None)
+    found = re.search(r"\(at line (\d+)", str(error)) if line is None else None
+    line = found[1] if found else line
+    return "" if line is None else f", line {line}"
+
+
+def _require_keys(what: str, given: Any, keys: frozenset[str]) -> None:
+    expected = f"a table with keys among {', '.join(sorted(keys))}"
+    if not isinstance(given, Mapping):
+        raise _wrong(what, expected)
+    if strange := sorted(map(str, given.keys() - keys)):
+        raise _wrong(what, expected, strange[0])
+
+
+def _wrong(what: str, expected: str, got: str | None = None) -> InvalidRecordError:
+    """Return the error; of what came only a name is told, and no more of it than fits a line."""
+    came = "" if got is None else f"; got {str(got)[:40]!r}"
     return InvalidRecordError(
-        f"In the policy, {what} does not fit: expected {expected}.", field="policy"
+        f"In the policy, {what} does not fit: expected {expected}{came}.", field="policy"
     )
 
 
@@ -262,7 +294,10 @@ def _names(value: Any, key: str) -> Sequence[str]:
 def _amounts(value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping) or not all(_is_number(one) for one in value.values()):
         raise _wrong("a cost", "a table of numbers by action")
-    return {str(name): float(amount) for name, amount in value.items()}
+    try:
+        return {str(name): float(amount) for name, amount in value.items()}
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise _wrong("a cost", "numbers that a computer can weigh") from error
 
 
 def _is_number(value: Any) -> bool:

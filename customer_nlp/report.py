@@ -119,6 +119,9 @@ def render(analyses: Iterable[Analysis | Record], *, listed: int = _LISTED) -> s
 def read_records(source: _Source) -> Iterator[Record]:
     """Read the analyses of a ``.jsonl`` or ``.parquet`` file that ``score`` wrote.
 
+    Also those of a folder of Parquet files, as ``score --partition-by`` writes it, in the order of
+    their names.
+
     Raises
     ------
     SourceError
@@ -129,6 +132,10 @@ def read_records(source: _Source) -> Iterator[Record]:
         For Parquet without pyarrow.
     """
     path = Path(source)
+    if parts := _parts(path):
+        for part in parts:
+            yield from read_records(part)
+        return
     lines = _READERS.get(path.suffix)
     if lines is None or not path.is_file():
         raise SourceError(
@@ -143,8 +150,17 @@ def read_records(source: _Source) -> Iterator[Record]:
         except (ValueError, RecursionError):
             record = None
         if not isinstance(record, dict) or not str(record.get("schema")).startswith(_SCHEMA):
-            raise ParseError(str(path), index, "no analysis as `customer-nlp score` writes it")
+            raise ParseError(
+                str(path), index,
+                "no analysis as `customer-nlp score` writes it. Name the file that score wrote; "
+                "if it was cut short, score again.",
+            )  # fmt: skip
         yield record
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the files of a folder that `score --partition-by` wrote."""
+    return sorted(path.glob("*=*/part-*.parquet")) if path.is_dir() else []
 
 
 def _decoder() -> Callable[[_Line], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import traceback
 from datetime import UTC, datetime, timedelta, timezone
 from functools import reduce
@@ -541,3 +542,32 @@ def test_tables_that_cannot_be_decided_on(tmp_path: Path):
     with pytest.raises(InvalidRecordError, match="Line 1 of the accounts"):
         outreach(planned, known, tmp_path / "o.csv")
     assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("head", "match"),
+    [
+        ("account;kind;channel;at", "lacks account, kind, channel, at"),
+        ("account,kind,Channel,at", "lacks channel. Name them in the first line, in small"),
+        ("account,kind,channel,at,at", "at stands twice. Rename one"),
+        ("account,kind,channel,at,about,about", "about stands twice"),
+    ],
+)
+def test_columns_that_cannot_be_told_are_named(tmp_path: Path, head: str, match: str):
+    planned, known = tmp_path / "p.csv", tmp_path / "a.jsonl"
+    planned.write_text(head + "\n", encoding="utf-8")
+    known.write_text("", encoding="utf-8")
+    with pytest.raises(InvalidRecordError, match=re.escape(match)):
+        outreach(planned, known, tmp_path / "o.csv")
+
+
+def test_accounts_are_read_behind_a_mark_and_however_deep_they_nest(tmp_path: Path):
+    planned, known, out = (tmp_path / name for name in ("p.csv", "a.jsonl", "o.csv"))
+    planned.write_text(
+        "account,kind,channel,at\njo,survey,email,2026-05-05T10:00:00Z\n", encoding="utf-8"
+    )
+    known.write_text("\ufeff" + json.dumps(Account("jo").to_dict()) + "\n", encoding="utf-8")
+    assert outreach(planned, known, out).rejected == 0
+    known.write_text("[" * 100_000 + "\n", encoding="utf-8")
+    with pytest.raises(InvalidRecordError, match="Line 1 of the accounts is no account"):
+        outreach(planned, known, out)

@@ -168,6 +168,38 @@ def test_a_frame_without_text_or_that_is_none(analyzer: Analyzer):
             analyzer.score_frame(none)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [pd.Series(["a"]), pl.Series(["a"]), pa.array(["a"]), pa.chunked_array([["a"]])],
+    ids=["pandas", "polars", "array", "chunked"],
+)
+def test_a_column_is_no_frame(analyzer: Analyzer, column):
+    with pytest.raises(InvalidRecordError, match="of a column a frame is to be made"):
+        analyzer.score_frame(column)
+
+
+def test_names_need_not_be_words(analyzer: Analyzer):
+    frame = pd.DataFrame({0: ["hello there", "call me"], 1: ["a", "a"]})
+    expected = analyzer.signals(["hello there", "call me"])["confusion"]
+    assert analyzer.score_frame(frame, text=0)["confusion"].tolist() == expected.tolist()
+    assert analyzer.score_frame(frame, text=0, thread=1)["thread_id"].tolist() == ["a"]
+    levels = frame.set_axis(pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")]), axis=1)
+    with pytest.raises(InvalidRecordError, match="No column of the frame is known to hold text"):
+        analyzer.score_frame(levels)
+
+
+@pytest.mark.parametrize("arrow", [False, True])
+def test_of_two_columns_of_a_name_none_is_guessed(analyzer: Analyzer, arrow: bool):
+    frame = pd.DataFrame([["hello there", "call me", "t"]], columns=["text", "text", "case"])
+    given = pa.Table.from_arrays([pa.array([v]) for v in frame.iloc[0]], list(frame.columns))
+    with pytest.raises(InvalidRecordError, match=r"text must be the name of one .* has 2 of the 3"):
+        analyzer.score_frame(given if arrow else frame)
+    roles = frame.set_axis(["role", "role", "text"], axis=1).assign(case="t")
+    with pytest.raises(InvalidRecordError, match=r"role must be the name of one .* has 2 of the 4"):
+        analyzer.score_frame(roles, thread="case")
+    assert len(analyzer.score_frame(roles)) == 1  # rows have no use for roles
+
+
 def test_bad_rows_are_raised_or_handed_over(analyzer: Analyzer):
     frame = pd.DataFrame({"text": ["hello there", None, "call me"], "case": ["a", "a", None]})
     with pytest.raises(ParseError, match="record 1: no text"):

@@ -134,6 +134,13 @@ def test_a_budget_is_used_up_and_never_passed(probabilities: list[float], budget
         ({"quiet": {"zone": "Atlantis/Deep"}}, "Europe/London"),
         ({"quiet": {"hours": 1}}, "keys among"),
         ([], "a table"),
+        ({"of": []}, "got 'of'"),
+        ({"off": ["phone"]}, "got 'phone'"),
+        ({"quiet": {"hours": 1}}, "got 'hours'"),
+        ({"quiet": {"days": ["sun", "Sat"]}}, "got 'Sat'"),
+        ({"cost": {"reply": 1}}, "got 'reply'"),
+        ({"off": ["x" * 99]}, rf"got '{'x' * 40}'\.$"),
+        ({"cost": {"reply": 10**400}, "cost_of_missing": {"reply": 1}}, "that a computer can"),
     ],
 )
 def test_a_wrong_policy_is_refused(stated: Any, complaint: str) -> None:
@@ -157,6 +164,35 @@ def test_a_file_that_is_no_policy_is_named(tmp_path: Path, content: str | None) 
     with pytest.raises(SourceError, match="TOML or JSON") as caught:
         Policy.from_file(path)
     assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("policy.toml", "off = []\ncalls_per_day = few\n", r"TOMLDecodeError, line 2\)"),
+        ("policy.json", '{"off":\n\n}', r"JSONDecodeError, line 3\)"),
+        ("policy.json", '{"off": ["reply"], "off": []}', "TOML or JSON"),
+        ("policy.json", "[" * 100_000, "RecursionError"),
+        ("policy.toml", "off = " + "[" * 100_000, "RecursionError"),
+    ],
+)
+def test_a_slip_in_a_policy_is_placed(tmp_path: Path, name: str, content: str, match: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SourceError, match=match):
+        Policy.from_file(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("policy.toml", 'off = ["retain"]'), ("policy.JSON", '{"off": ["retain"]}')],
+)
+def test_a_policy_of_an_editor_that_marks_its_start(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    path = tmp_path / name
+    path.write_text("\ufeff" + content, encoding="utf-8")
+    assert Policy.from_file(path).off == {"retain"}
 
 
 HELP = "This is the third time I write and the pump is dead again. Somebody must call me today!"

@@ -320,8 +320,27 @@ def test_wrong_files_are_named_with_the_way_out(tmp_path: Path, capsys):
         with pytest.raises(error, match=match):
             report.write(tmp_path / name, tmp_path / "out.html")
     assert main(["report", str(tmp_path / "not.jsonl"), "-o", str(tmp_path / "out.html")]) == 2
-    assert "canary" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "canary" not in told
+    assert told.count("not.jsonl") == 1
+    assert "if it was cut short, score again" in told
     assert not (tmp_path / "out.html").exists()
+
+
+def test_it_reads_the_folder_of_a_divided_output(tmp_path: Path):
+    pytest.importorskip("pyarrow")
+    from customer_nlp import batch
+
+    source, out = tmp_path / "a.csv", tmp_path / "out.parquet"
+    source.write_text(
+        "thread_id,text,sent_at\n1,I am furious!,2026-03-02T09:00:00Z\n"
+        "2,Where is my parcel?,2026-03-09T09:00:00Z\n"
+    )
+    batch.score([source], out, partition_by="week")
+    assert report.write(out, tmp_path / "out.html") == 2
+    (tmp_path / "other").mkdir()
+    with pytest.raises(SourceError, match="got none"):
+        report.write(tmp_path / "other", tmp_path / "out.html")
 
 
 def test_wrong_outputs_and_caps_are_refused(tmp_path: Path):

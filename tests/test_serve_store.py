@@ -333,7 +333,7 @@ def test_a_number_beyond_all_is_that_of_no_job(store: Store) -> None:
 def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
     mine = tmp_path / "mine.csv"
     mine.write_text("thread_id,text\n" * 100, encoding="utf-8")
-    with pytest.raises(SourceError, match="Check .* that it is a database"):
+    with pytest.raises(SourceError, match=r"Check .* that it is a database"):
         Store(f"sqlite:///{mine}")
     assert mine.read_text(encoding="utf-8") == "thread_id,text\n" * 100
 

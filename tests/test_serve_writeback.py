@@ -608,7 +608,16 @@ def test_files_that_cannot_be(tmp_path: Path, text: str, match: str) -> None:
         WriteBack.from_file(str(file), environment={})
 
 
-@pytest.mark.parametrize("text", [None, "[", "\x00"])
+def test_a_file_of_an_editor_that_marks_its_start_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "back.toml"
+    text = "\ufeff[default.zendesk]\nurl = 'https://x.example'\n"
+    file.write_text(text, encoding="utf-8")
+    known = {"CUSTOMER_NLP_TOKEN_ZENDESK": "t"}
+    back = WriteBack.from_file(str(file), environment=known)
+    assert list(back.connections) == [("default", "zendesk")]
+
+
+@pytest.mark.parametrize("text", [None, "[", "\x00", "a = " + "[" * 50_000])
 def test_a_file_that_is_none(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "back.toml"
     if text is not None:

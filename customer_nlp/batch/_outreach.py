@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -107,12 +107,7 @@ def outreach(
     with _said_unreadable(source), Path(planned).open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         columns = list(rows.fieldnames or ())
-        if not {"account", "kind", "channel", "at"} <= set(columns):
-            raise InvalidRecordError(
-                "The planned contacts need the columns account, kind, channel and at; "
-                "one is missing. Name them in the first line.",
-                field="planned",
-            )
+        _require_columns(columns)
         with RejectsFile(target) as rejects, written(target) as write:
             write(csv_block(iter([[*columns, *_DECIDED]])))
             for index, row in enumerate(rows):
@@ -128,7 +123,25 @@ def outreach(
     return summary
 
 
+_NEEDED: Final = ("account", "kind", "channel", "at")
+_OPTIONAL: Final = ("about", "about_at", "text")
 _DECIDED: Final = ("decision", "reasons", "because")
+
+
+def _require_columns(columns: Sequence[str]) -> None:
+    """Refuse a first line that lacks a column, or names one twice: which counts is a guess."""
+    if missing := [name for name in _NEEDED if name not in columns]:
+        raise InvalidRecordError(
+            "The planned contacts need the columns account, kind, channel and at; the table lacks "
+            f"{', '.join(missing)}. Name them in the first line, in small letters, with commas.",
+            field="planned",
+        )
+    if twice := [name for name in (*_NEEDED, *_OPTIONAL) if columns.count(name) > 1]:
+        raise InvalidRecordError(
+            f"Each column of the planned contacts must have a name of its own; {twice[0]} stands "
+            "twice. Rename one.",
+            field="planned",
+        )
 
 
 def _decided(
@@ -150,15 +163,16 @@ def _decided(
 
 def _accounts(path: Path) -> dict[str, Account]:
     known: dict[str, Account] = {}
-    with _said_unreadable(str(path)), path.open(encoding="utf-8") as lines:
+    with _said_unreadable(str(path)), path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
                 account = Account.from_dict(json.loads(line))
-            except (ValueError, AttributeError, TypeError) as error:
+            except (ValueError, AttributeError, TypeError, RecursionError) as error:
                 raise InvalidRecordError(
-                    f"Line {number} of the accounts is no account as JSON, with an id.",
+                    f"Line {number} of the accounts is no account as JSON, with an id. Name the "
+                    "file that `customer-nlp accounts` wrote.",
                     field="accounts",
                 ) from error
             name = account.id.strip().lower()

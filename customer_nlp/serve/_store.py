@@ -239,7 +239,8 @@ class Store:
                 raise  # a server that was reached; of SQLite, a file that is no database
             raise SourceError(
                 "The database cannot be opened. Check that its folder or server is there, that it "
-                "is a database, and that we may write to it; CUSTOMER_NLP_DATABASE says where it is."
+                "is a database, and that we may write to it; CUSTOMER_NLP_DATABASE says where it "
+                "is."
             ) from None
 
     def close(self) -> None:
