@@ -39,7 +39,8 @@ def _class_of(character: str) -> int:
     return {".": _DOTS, "'": _QUOTE}.get(character, _SYMBOL)
 
 
-_ASCII: Final = np.array([_class_of(chr(code)) for code in range(128)], np.uint8)
+#: Class of each byte; what is not ASCII is told by its own code.
+_CLASSES: Final = bytes(_class_of(chr(code)) for code in range(128)).ljust(256, b"\0")
 
 
 def _powers(base: int) -> _Hashes:
@@ -87,7 +88,7 @@ class RowTable:
             What it gives for all tokens that begin and end with a digit; none of the table's does.
         """
         codes = _codes(text)
-        starts, ends = _bounds(_classes(codes))
+        starts, ends = _bounds(_classes(text, codes))
         hashes = _hashes(codes, starts, ends)
         slots = _slots(hashes)
         rows = self._rows.take(slots).astype(np.intp)
@@ -97,8 +98,8 @@ class RowTable:
             figures = _is_digit(codes, starts[others]) & _is_digit(codes, ends[others] - 1)
             rows[others[figures]] = number
             others = others[~figures]
-        for i in others.tolist():
-            rows[i] = other(text[starts[i] : ends[i]])
+        ranges = zip(starts[others].tolist(), ends[others].tolist(), strict=True)
+        rows[others] = [other(text[start:end]) for start, end in ranges]
         return rows
 
 
@@ -113,8 +114,9 @@ def _codes(text: str) -> npt.NDArray[Any]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def _classes(codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    classes: npt.NDArray[np.uint8] = _ASCII.take(np.minimum(codes, 127))
+def _classes(text: str, codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    as_bytes = text.encode("ascii", "replace").translate(_CLASSES)
+    classes = np.frombuffer(as_bytes, np.uint8).copy()
     if codes.dtype == np.uint8:
         return classes
     beyond = np.flatnonzero(codes > 127)
@@ -147,8 +149,10 @@ def _joining(classes: npt.NDArray[np.uint8], quotes: Ids) -> Ids:
     inner = inner[(classes[inner - 1] == _WORD) & (classes[inner + 1] == _WORD)]
     if len(inner) < 2:
         return inner
-    broken = np.cumsum(classes != _WORD)
-    chained = np.flatnonzero(broken[inner[1:] - 1] == broken[inner[:-1]]) + 1
+    # the next character that is of no word is the next apostrophe itself
+    outside = (classes != _WORD).nonzero()[0]
+    following = outside.take(outside.searchsorted(inner[:-1], side="right"))
+    chained = (following == inner[1:]).nonzero()[0] + 1
     joins = np.ones(len(inner), bool)
     for i in chained.tolist():
         joins[i] = not joins[i - 1]

@@ -50,7 +50,7 @@ _TYPOGRAPHIC: Final = (
 )  # fmt: skip
 _ORDINAL_ENDINGS: Final = ("st", "nd", "rd", "th")
 #: Tokens in a stack: what the windows of so many need stays in the processor's cache.
-CHUNK_TOKENS: Final = 768
+CHUNK_TOKENS: Final = 1024
 #: At most this many unknown words are remembered; numbers never are.
 _REMEMBERED: Final = 50_000
 #: Characters of texts that are cut together by arrays, and below which that does not pay.
@@ -60,10 +60,13 @@ _FEW_CHARS: Final = 1_500
 
 def fold(text: str) -> str:
     """Return `text` in lower case, with plain quotes, addresses and mentions as one token each."""
-    text = _plain(text).lower()
-    if "://" in text:
-        text = _URL.sub(_URL_TOKEN, text)
-    return _MENTION.sub("@", text) if "@" in text else text
+    return _addressed(_plain(text.lower()))
+
+
+def _addressed(lower: str) -> str:
+    if "://" in lower:
+        lower = _URL.sub(_URL_TOKEN, lower)
+    return _MENTION.sub("@", lower) if "@" in lower else lower
 
 
 def token_spans(text: str) -> tuple[list[str], list[tuple[int, int]]]:
@@ -211,7 +214,7 @@ class TokenIds:
     @classmethod
     def of(cls, texts: Sequence[str], vocabulary: Vocabulary) -> TokenIds:
         """Tokenise a batch. Cost: linear in its characters."""
-        rows = [_rows(fold(f"{BOUNDARY}{joined}"), vocabulary) for joined in _joined(texts)]
+        rows = [_rows(folded, vocabulary) for folded in _folded(texts)]
         ids = np.concatenate([*rows, np.zeros(1, np.intp)])
         return cls(ids, (ids == 0).nonzero()[0][:-1])
 
@@ -228,6 +231,10 @@ class TokenIds:
 def _stacks(tokens: TokenIds) -> Iterator[Stack]:
     """Yield all messages in stacks that are small enough to stay in the cache."""
     starts, lengths = tokens.starts, tokens.lengths
+    if len(starts) == 1 and len(tokens.ids) <= CHUNK_TOKENS:  # as below, but for the ado
+        around = np.concatenate([tokens.ids[-1:], tokens.ids])
+        yield Stack(np.zeros(1, np.intp), around[:, None], opens=True)
+        return
     order = np.argsort(lengths, kind="stable")
     ranked = lengths[order]
     first = 0
@@ -244,25 +251,28 @@ def _stacks(tokens: TokenIds) -> Iterator[Stack]:
         first = last
 
 
-def _joined(texts: Sequence[str]) -> Iterator[str]:
-    """Join texts, some at a time, with nothing but boundaries between them."""
+def _folded(texts: Sequence[str]) -> Iterator[str]:
+    """Fold texts, some at a time, each led by a boundary and none within."""
     group: list[str] = []
     chars = 0
     for text in texts:
         if group and chars + len(text) > _GROUP_CHARS:
-            yield _bounded(group)
+            yield _together(group)
             group, chars = [], 0
         group.append(text)
         chars += len(text) + 1
     if group:
-        yield _bounded(group)
+        yield _together(group)
 
 
-def _bounded(texts: Sequence[str]) -> str:
+def _together(texts: Sequence[str]) -> str:
     joined = BOUNDARY.join(texts)
-    if joined.count(BOUNDARY) == len(texts) - 1:
-        return joined
-    return BOUNDARY.join(text.replace(BOUNDARY, " ") for text in texts)
+    if joined.count(BOUNDARY) != len(texts) - 1:
+        texts = [text.replace(BOUNDARY, " ") for text in texts]
+        joined = BOUNDARY.join(texts)
+    # beyond ASCII lower-casing is slow, and few texts hold anything of it
+    lower = joined.lower() if joined.isascii() else BOUNDARY.join([t.lower() for t in texts])
+    return _addressed(_plain(f"{BOUNDARY}{lower}"))
 
 
 def _rows(folded: str, vocabulary: Vocabulary) -> Ids:
