@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float32]
 RESAMPLES: Final = 500
 PREVALENCES: Final = (0.01, 0.05, 0.15)
 #: Share of the messages that a peer must have judged to be compared.
-LEAST_JUDGED: Final = 0.9
+LEAST_JUDGED: Final = 0.85
 #: A labelled thread and what is said of all of it.
 _Whole = tuple[LabelledThread, Analysis]
 LENGTHS: Final = ((0, 80), (80, 200), (200, 10**9))
