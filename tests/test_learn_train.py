@@ -101,8 +101,9 @@ def test_the_folder_says_what_the_classifier_says(mine):
     fitted = learn.SignalClassifier(names).fit(TEXTS, y, groups=THREADS)
     p = fitted.predict_proba(TEXTS)
     table = own.signals(TEXTS)
-    np.testing.assert_allclose(table["names_a_date"], p[:, 0], atol=1e-4)
-    np.testing.assert_allclose(table["frustration"], p[:, 1], atol=1e-4)
+    # a folder's linear weights are summed in whole steps
+    np.testing.assert_allclose(table["names_a_date"], p[:, 0], atol=5e-4)
+    np.testing.assert_allclose(table["frustration"], p[:, 1], atol=5e-4)
 
 
 def test_the_folder_is_data_and_the_same_every_time(mine, table: Path, tmp_path: Path):
