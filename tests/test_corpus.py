@@ -448,7 +448,8 @@ def test_replies_read_again_stand_beside_their_labels(messages):
 def test_states_read_again_are_those_of_the_promises(messages):
     shown = {(m["id"], p["start"]): p["state"] for m in messages for p in m["promises"] or ()}
     rows = _json_lines("promises_second.jsonl")
-    assert {(row["id"], row["start"]) for row in rows} == set(shown)
+    once = {key for key in shown if key[0].startswith("w24-")}  # written after that reading
+    assert {(row["id"], row["start"]) for row in rows} == set(shown) - once
     for row in rows:
         readings = {row["first"], row["second"]}
         assert readings <= set(COMMITMENT_STATES), row["id"]

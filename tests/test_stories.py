@@ -39,7 +39,7 @@ def _load(path: Path) -> dict[str, Any]:
 TOLD = {path.stem: _load(path) for path in sorted(STORIES.glob("*.json"))}
 #: Share of all single expectations, and number of steps without a miss, that the model reaches.
 SHARE_MET = 0.84
-STEPS_MET = 19
+STEPS_MET = 20
 
 
 @cache

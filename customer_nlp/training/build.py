@@ -42,7 +42,7 @@ __all__ = ["HEADS", "build", "refit"]
 Floats = npt.NDArray[np.float32]
 
 NAME: Final = "en"
-VERSION: Final = "1.4.4"
+VERSION: Final = "1.4.5"
 #: Unlabelled texts that the linear part sees.
 POOL_TEXTS: Final = 20000
 #: How much a labelled text counts beside an unlabelled one.
